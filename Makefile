@@ -1,0 +1,41 @@
+# make run [PORT=…] [HOST=…]   environment, dependencies, start
+# make test                    environment, dependencies, linters, every test
+# make install | lint | bench
+PYTHON ?= python3
+HOST ?= 127.0.0.1
+PORT ?= 7860
+BIN := .venv/bin
+
+.PHONY: run test install install-dev lint bench
+
+run: install
+	$(BIN)/python app.py --host $(HOST) --port $(PORT)
+
+install: .venv/.app
+
+test: install-dev lint
+	sh tests/install-browser.sh
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+lint: install-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: install-dev
+	$(BIN)/python -m benchmarks
+
+install-dev: .venv/.dev
+
+.venv/bin/python:
+	$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed; try: make PYTHON=python3.12 …")'
+	$(PYTHON) -m venv .venv
+
+.venv/.app: requirements.txt | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	touch $@
+
+.venv/.dev: requirements-dev.txt requirements.txt | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	touch $@ .venv/.app

@@ -1,0 +1,147 @@
+"""Settings of the server, read once at start: option over environment over TOML file over default.
+
+Every field of `Settings` is an option of `python app.py` (`--data-dir`), an environment variable
+(`PLAYGROUND_DATA_DIR`) and a key of a TOML file (`data_dir`). This module is the only reader of the environment.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from difflib import get_close_matches
+from pathlib import Path
+from types import UnionType
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+from playground.errors import ConfigError
+
+PREFIX = "PLAYGROUND_"
+LogLevel = Literal["debug", "info", "warning", "error"]
+
+
+def _setting(default: Any, help: str, low: float | None = None, high: float | None = None) -> Any:
+    return field(default=default, metadata={"help": help, "low": low, "high": high})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything the operator can set. Request parameters and model specs are other types, never mixed with this."""
+
+    host: str = _setting("127.0.0.1", "address to listen on")
+    port: int = _setting(7860, "port to listen on (0: any free one)", 0, 65535)
+    data_dir: Path = _setting(Path("data"), "folder for the database")
+    database_url: str = _setting("", "SQLAlchemy address of the database (empty: SQLite in the data folder)")
+    models_file: Path | None = _setting(None, "TOML file with further models for the catalogue")
+    default_model: str = _setting("pip", "model of a new conversation")
+    policy: str = _setting("standard", "moderation policy: the name of a shipped one, or a TOML file")
+    max_message_chars: int = _setting(32_000, "longest message accepted, in characters", 1, 10_000_000)
+    max_runs: int = _setting(64, "answers written at the same time; further ones wait", 1, 10_000)
+    max_models: int = _setting(2, "models kept loaded at the same time", 1, 64)
+    model_idle_seconds: int = _setting(900, "unload a model after this many seconds without use (0: never)", 0, 604_800)
+    model_start_seconds: int = _setting(120, "give up loading a model after this many seconds", 1, 86_400)
+    model_stall_seconds: int = _setting(
+        60, "give up on an answer after this many seconds without a sign of life", 1, 86_400
+    )
+    engine_threads: int = _setting(0, "threads a model computes with (0: chosen for this machine)", 0, 1024)
+    max_batch: int = _setting(8, "answers one model writes at the same time", 1, 256)
+    kv_cache_mb: int = _setting(1024, "memory for keys and values per model, in MiB", 16, 1_000_000)
+    log_level: LogLevel = _setting("info", "how much is logged")
+
+    @property
+    def resolved_database_url(self) -> str:
+        """`database_url`, or the SQLite file in the data folder."""
+        return self.database_url or f"sqlite:///{(self.data_dir / 'playground.db').absolute()}"
+
+
+def load_settings(arguments: Sequence[str] | None = None, environment: Mapping[str, str] | None = None) -> Settings:
+    """Read the settings from command line, environment and TOML file.
+
+    The file is the one named by `--config` or PLAYGROUND_CONFIG, else `playground.toml` in the working directory if
+    there is one. `arguments` and `environment` default to those of this process.
+
+    Raises ConfigError for an unknown key or a bad value, naming it and its source. `--help` exits.
+    """
+    env = os.environ if environment is None else environment
+    options = vars(_parser().parse_args(arguments))
+    path = options.pop("config") or env.get(f"{PREFIX}CONFIG")
+    values = _from_file(Path(path)) if path else _from_file(Path("playground.toml"), optional=True)
+    values |= _from_environment(env)
+    values |= {
+        name: _convert(name, value, f"--{name.replace('_', '-')}")
+        for name, value in options.items()
+        if value is not None
+    }
+    return Settings(**values)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python app.py", description="Serve the playground.", allow_abbrev=False)
+    parser.add_argument("--config", metavar="FILE", help=f"TOML file with settings ({PREFIX}CONFIG)")
+    for item in fields(Settings):
+        option = "--" + item.name.replace("_", "-")
+        text = f"{item.metadata['help']} [{_shown(item.default)}] ({PREFIX}{item.name.upper()})"
+        parser.add_argument(option, metavar="VALUE", help=text.replace("%", "%%"))
+    return parser
+
+
+def _shown(default: object) -> str:
+    return "none" if default is None or default == "" else str(default)
+
+
+def _from_file(path: Path, *, optional: bool = False) -> dict[str, Any]:
+    if optional and not path.exists():
+        return {}
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"The settings file {path} cannot be read: {error}") from error
+    return {_known(name, str(path)): _convert(name, value, str(path)) for name, value in table.items()}
+
+
+def _from_environment(env: Mapping[str, str]) -> dict[str, Any]:
+    found = {key[len(PREFIX) :].lower(): value for key, value in env.items() if key.startswith(PREFIX)}
+    found.pop("config", None)
+    return {
+        _known(name, f"the environment ({PREFIX}{name.upper()})"): _convert(name, value, f"{PREFIX}{name.upper()}")
+        for name, value in found.items()
+    }
+
+
+def _known(name: str, source: str) -> str:
+    names = [item.name for item in fields(Settings)]
+    if name not in names:
+        near = get_close_matches(name, names, 1)
+        hint = f" Did you mean {near[0]}?" if near else f" There are: {', '.join(names)}."
+        raise ConfigError(f"Unknown setting {name} in {source}.{hint}")
+    return name
+
+
+def _convert(name: str, value: object, source: str) -> Any:
+    item = next(item for item in fields(Settings) if item.name == name)
+    kind = get_type_hints(Settings)[name]
+    if isinstance(kind, UnionType):
+        kind = next(part for part in get_args(kind) if part is not type(None))
+        if value == "":
+            return None
+    if get_origin(kind) is Literal:
+        if value not in get_args(kind):
+            raise ConfigError(f"{source}: {name} is {value!r}; it must be one of {', '.join(get_args(kind))}.")
+        return value
+    if kind is int:
+        return _integer(name, value, source, item.metadata["low"], item.metadata["high"])
+    if not isinstance(value, str):
+        raise ConfigError(f"{source}: {name} is {value!r}; it must be text.")
+    return Path(value).expanduser() if kind is Path else value
+
+
+def _integer(name: str, value: object, source: str, low: float, high: float) -> int:
+    try:
+        number = int(value) if isinstance(value, str) else value
+    except ValueError:
+        number = None
+    if not isinstance(number, int) or isinstance(number, bool) or not low <= number <= high:
+        raise ConfigError(f"{source}: {name} is {value!r}; it must be a whole number from {low:g} to {high:g}.")
+    return number

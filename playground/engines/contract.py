@@ -1,0 +1,103 @@
+"""What an engine is. The chat room knows this file and nothing else about how text is generated."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from playground.domain import FinishReason, Loading, Queued, Role, SamplingParams, Timings, Usage
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One message as the model will see it."""
+
+    role: Role
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """What the model receives: the turns, and their tokens through the model's own chat template.
+
+    `token_ids` is empty for engines that tokenise elsewhere (echo, remote servers).
+    """
+
+    turns: tuple[Turn, ...]
+    token_ids: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TokenLogprob:
+    """One token of the answer, its natural-log probability, and the most probable alternatives (id, text, logprob)."""
+
+    token_id: int
+    text: str
+    logprob: float
+    top: tuple[tuple[int, str, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """A piece of an answer, never part of a UTF-8 character.
+
+    `finish_reason`, `usage` and `timings` are set on the last piece of a stream, and only there.
+    """
+
+    text: str
+    logprobs: tuple[TokenLogprob, ...] = ()
+    finish_reason: FinishReason | None = None
+    usage: Usage | None = None
+    timings: Timings | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What an engine can do with the loaded model. `context_length` is in tokens, 0 when unknown."""
+
+    context_length: int
+    logprobs: bool
+    concurrent: int
+
+
+class Tokenizer(Protocol):
+    """The model's own tokenizer and chat template, cheap enough for the server process."""
+
+    def encode_chat(self, turns: Sequence[Turn]) -> list[int]:
+        """Token ids of the turns through the chat template, ending where the answer begins."""
+        ...
+
+    def encode(self, text: str) -> list[int]:
+        """Token ids of plain text, without special tokens."""
+        ...
+
+
+Progress = Callable[[Loading | Queued], None]
+
+
+class Engine(Protocol):
+    """A loaded model that writes text."""
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What this engine can do."""
+        ...
+
+    def generate(self, prompt: Prompt, params: SamplingParams, progress: Progress | None = None) -> Iterator[Delta]:
+        """Write an answer, piece by piece. Closing the iterator cancels the work within one step.
+
+        Raises EngineError (a subclass tells which): the pieces so far stay valid.
+        """
+        ...
+
+    def score(self, token_ids: Sequence[int]) -> list[float]:
+        """Natural-log probability of every token after the first, given those before it.
+
+        Raises EngineError when the engine has no log-probabilities.
+        """
+        ...
+
+    def close(self) -> None:
+        """Give back memory and processes; may be called twice."""
+        ...

@@ -1,0 +1,145 @@
+"""Every error this project raises on purpose.
+
+PlaygroundError                      code                  HTTP
+├── UserError                        bad_request           400   the person can mend it
+│   ├── InvalidRequest               invalid_request       400
+│   ├── UnknownModel                 unknown_model         404
+│   ├── UnknownConversation          unknown_conversation  404
+│   ├── MessageTooLong               message_too_long      413
+│   ├── ContextTooLong               context_too_long      400
+│   └── Busy                         busy                  409
+├── ConfigError                      bad_config            500   the operator can mend it
+├── EngineError                      engine_error          500
+│   ├── ModelLoadError               model_load_error      503
+│   ├── OutOfMemory                  out_of_memory         507
+│   ├── WorkerDied                   worker_died           503
+│   └── EngineTimeout                engine_timeout        504
+├── ModerationError                  moderation_error      500
+│   ├── DetectorUnavailable          detector_unavailable  503
+│   └── PolicyError                  bad_policy            500
+└── StorageError                     storage_error         503
+
+`str(error)` is a sentence for the person who sees it, with the next step. It never quotes people's words.
+"""
+
+from __future__ import annotations
+
+
+class PlaygroundError(Exception):
+    """Base of all; `code` is stable and machine-readable, `http_status` is what an API answers."""
+
+    code = "error"
+    http_status = 500
+
+
+class UserError(PlaygroundError):
+    """The request cannot be served as it is; the person who made it can change that."""
+
+    code = "bad_request"
+    http_status = 400
+
+
+class InvalidRequest(UserError):
+    """A field is missing, of the wrong type, or out of range; the sentence names it."""
+
+    code = "invalid_request"
+
+
+class UnknownModel(UserError):
+    """No model of that name is in the catalogue; the sentence lists near ones. Never a silent default."""
+
+    code = "unknown_model"
+    http_status = 404
+
+
+class UnknownConversation(UserError):
+    """The conversation does not exist, or belongs to somebody else: the two are not told apart."""
+
+    code = "unknown_conversation"
+    http_status = 404
+
+
+class MessageTooLong(UserError):
+    """The message exceeds the server's limit on characters; the sentence gives both numbers."""
+
+    code = "message_too_long"
+    http_status = 413
+
+
+class ContextTooLong(UserError):
+    """The newest message alone does not fit into the model's context window."""
+
+    code = "context_too_long"
+
+
+class Busy(UserError):
+    """An answer is already being written in this conversation."""
+
+    code = "busy"
+    http_status = 409
+
+
+class ConfigError(PlaygroundError):
+    """A setting is unknown or has a bad value; the sentence names it and where it was read."""
+
+    code = "bad_config"
+
+
+class EngineError(PlaygroundError):
+    """The model could not answer."""
+
+    code = "engine_error"
+
+
+class ModelLoadError(EngineError):
+    """The model folder is missing, incomplete, damaged or of a kind that no engine here runs."""
+
+    code = "model_load_error"
+    http_status = 503
+
+
+class OutOfMemory(EngineError):
+    """There is not enough memory for this model or this context length."""
+
+    code = "out_of_memory"
+    http_status = 507
+
+
+class WorkerDied(EngineError):
+    """The process that ran the model ended while it was answering."""
+
+    code = "worker_died"
+    http_status = 503
+
+
+class EngineTimeout(EngineError):
+    """The model gave no sign of life within the limit."""
+
+    code = "engine_timeout"
+    http_status = 504
+
+
+class ModerationError(PlaygroundError):
+    """The safety layer could not do its work."""
+
+    code = "moderation_error"
+
+
+class DetectorUnavailable(ModerationError):
+    """A detector cannot run; the policy decides whether that blocks."""
+
+    code = "detector_unavailable"
+    http_status = 503
+
+
+class PolicyError(ModerationError):
+    """A policy file is malformed; the sentence names file, key and accepted values."""
+
+    code = "bad_policy"
+
+
+class StorageError(PlaygroundError):
+    """The database cannot be read or written (read-only folder, full disk, locked)."""
+
+    code = "storage_error"
+    http_status = 503
