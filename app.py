@@ -1,0 +1,26 @@
+"""Serve the playground. `python app.py --help` lists every setting."""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+from playground.config import load_settings
+from playground.errors import PlaygroundError
+from playground.server import bind, serve
+
+
+def main() -> int:
+    """Serve until stopped; returns the exit status, after one clear sentence if something is wrong."""
+    try:
+        settings = load_settings()
+        logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+        serve(settings, bind(settings))
+    except PlaygroundError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,44 @@
+"""From settings to a served page: take the address, build the services, answer until a signal ends the process."""
+
+from __future__ import annotations
+
+import logging
+import socket
+
+from playground.config import Settings
+from playground.errors import ConfigError
+
+log = logging.getLogger(__name__)
+
+
+def bind(settings: Settings) -> socket.socket:
+    """Take the address before anything heavy is loaded; raises ConfigError when somebody else has it."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((settings.host, settings.port))
+    except OSError as error:
+        listener.close()
+        reason = error.strerror or str(error)
+        raise ConfigError(
+            f"Cannot listen on {settings.host}:{settings.port} ({reason}). Try another --port."
+        ) from error
+    return listener
+
+
+def serve(settings: Settings, listener: socket.socket) -> None:
+    """Build everything and answer requests until a signal ends the process; running answers are then marked."""
+    import uvicorn  # noqa: PLC0415  these take seconds: settings and address were checked first
+
+    from playground.services import build  # noqa: PLC0415
+    from playground.ui.app import create_app  # noqa: PLC0415
+
+    services = build(settings)
+    try:
+        server = uvicorn.Config(create_app(services), log_level="warning", timeout_graceful_shutdown=3)
+        host, port = listener.getsockname()[:2]
+        log.info("serving at http://%s:%s", host, port)
+        uvicorn.Server(server).run(sockets=[listener])
+    finally:
+        services.close()
