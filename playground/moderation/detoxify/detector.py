@@ -5,7 +5,10 @@ from __future__ import annotations
 import logging
 import threading
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
+
+import numpy as np
 
 from playground.domain import Finding
 from playground.errors import DetectorUnavailable
@@ -15,9 +18,11 @@ from playground.moderation.detoxify.export import GRAPH, make_form, read_manifes
 from playground.moderation.detoxify.network import Network, OnnxNetwork, TorchNetwork, score_windows
 from playground.moderation.detoxify.variants import CONFIG, TOKENIZER, Variant
 from playground.moderation.detoxify.windows import OVERLAP, WindowCutter, load_cutter
+from playground.moderation.segmentation import UNITS
 
-# More than any unit a guard screens at once: a classifier judges whole units, never a part of one.
-WHOLE_UNIT = 1_000_000
+# From this score on, the sentence is looked for that says it most; a text has at most so many looked at.
+_NOTABLE = 0.5
+_MOST_SENTENCES = 64
 logger = logging.getLogger(__name__)
 
 
@@ -29,15 +34,33 @@ class _Loaded:
     version: str
 
 
+class _Sentences:
+    """The sentences of one window, scored one by one."""
+
+    def __init__(self, loaded: _Loaded, text: str, span: tuple[int, int]) -> None:
+        start, end = span
+        ends = [start + match.end() for match in UNITS["sentence"].ends.finditer(text[start:end])][:_MOST_SENTENCES]
+        borders = sorted({start, *ends, end})
+        self._spans = [part for part in pairwise(borders) if text[slice(*part)].strip()]
+        parts = [loaded.cutter.cut(text[slice(*part)]) for part in self._spans] if len(self._spans) > 1 else []
+        rows = [score_windows(loaded.network, windows).max(axis=0) for windows in parts]
+        self._scores = np.array(rows) if rows else np.zeros((1, len(loaded.labels)))
+
+    def telling(self, column: int) -> tuple[int, int]:
+        """The span of the sentence with the highest score for a label."""
+        return self._spans[int(self._scores[:, column].argmax())]
+
+
 class DetoxifyDetector:
     """Scores text with one of Detoxify's models; a finding for every label, with the model's probability as score.
 
     `folder` holds the checkpoint, `config.json` and `tokenizer.json`; the fast form is kept there too. Safe to use from
-    several threads. The span of a finding is the window of text with the highest score, and its explanation is
-    "detoxify", or "detoxify_windowed:" and the number of windows when the text was longer than the model reads at once.
+    several threads. A finding's score is the highest of all windows, its span that window, or from a score of 0.5 on
+    the sentence in it that scores highest by itself. The explanation is "detoxify", or "detoxify_windowed:" and the
+    number of windows when the text was longer than the model reads at once.
     """
 
-    reach = WHOLE_UNIT
+    reach = 1024
 
     def __init__(
         self,
@@ -76,16 +99,22 @@ class DetoxifyDetector:
         windows = loaded.cutter.cut(text)
         scores = score_windows(loaded.network, windows)
         explanation = "detoxify" if len(windows) == 1 else f"detoxify_windowed:{len(windows)}"
+        best = scores[:, : len(loaded.labels)].argmax(axis=0)
+        notable = {int(best[column]) for column in range(len(best)) if scores[best[column], column] >= _NOTABLE}
+        sentences = {row: _Sentences(loaded, text, windows[row].span) for row in notable}
         findings = []
         for column, label in enumerate(loaded.labels):
-            best = int(scores[:, column].argmax())
-            score = float(scores[best, column])
-            findings.append(Finding(label, score, windows[best].span, self.name, loaded.version, explanation))
+            row = int(best[column])
+            score = float(scores[row, column])
+            span = sentences[row].telling(column) if score >= _NOTABLE else windows[row].span
+            findings.append(Finding(label, score, span, self.name, loaded.version, explanation))
         return findings
 
     def unsettled(self, text: str) -> int:
-        """All of it: any further word can change what a classifier says."""
-        return len(text)
+        """The sentence that is still going on: a classifier is shown whole ones before any of it is released."""
+        tail = text[-self.reach :]
+        ends = [match.end() for match in UNITS["sentence"].ends.finditer(tail)]
+        return len(tail) - (ends[-1] if ends else 0)
 
     def _load(self) -> _Loaded:
         if self._loaded:

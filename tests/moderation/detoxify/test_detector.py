@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from playground.domain import Finding
+from playground.domain import Action, Direction, Finding
 from playground.errors import DetectorUnavailable
 from playground.moderation.contract import Detector
 from playground.moderation.detoxify import detector as detector_module
@@ -20,6 +20,9 @@ from playground.moderation.detoxify.checkpoint import PINS
 from playground.moderation.detoxify.detector import DetoxifyDetector
 from playground.moderation.detoxify.export import GRAPH, MANIFEST
 from playground.moderation.detoxify.variants import Variant
+from playground.moderation.guard import StreamGuard
+from playground.moderation.policy import load_policy
+from playground.moderation.registry import DETECTORS
 from tests.moderation.detoxify.models import ORIGINAL, alarm_network, save_checkpoint, write_model
 
 FORMS = (True, False)
@@ -41,6 +44,7 @@ def toxicity(findings: list[Finding]) -> Finding:
 def test_a_token_is_found_wherever_it_stands(alarm: tuple[Variant, Path], fast: bool, before: int) -> None:
     detector: Detector = DetoxifyDetector(*alarm, fast=fast, overlap=16)
     text = "a " * before + "z" + " b" * 150
+    assert len(text) > 96
     found = toxicity(detector.scan(text))
     assert found.score > 0.99
     start, end = found.span
@@ -86,11 +90,35 @@ def test_threads_share_one_model(alarm: tuple[Variant, Path], monkeypatch: pytes
     assert sorted(round(score) for score in scores) == [0] * 8 + [1] * 8
 
 
-def test_whole_units_are_asked_for(alarm: tuple[Variant, Path]) -> None:
+def test_the_sentence_that_says_it_is_the_span(alarm: tuple[Variant, Path]) -> None:
+    text = "a fine day. you z you! what is it?\nbye"
+    found = toxicity(DetoxifyDetector(*alarm).scan(text))
+    assert text[slice(*found.span)] == "you z you! "
+    harmless = toxicity(DetoxifyDetector(*alarm).scan("a fine day. you!"))
+    assert harmless.span == (0, 16)
+
+
+def test_a_sentence_is_held_until_it_is_whole(alarm: tuple[Variant, Path]) -> None:
     detector = DetoxifyDetector(*alarm)
-    assert detector.reach >= 100_000
-    assert detector.unsettled("any text") == 8
     assert detector.name == "detoxify-original"
+    assert detector.unsettled("all said. ") == 0
+    assert detector.unsettled("all said. and then, no") == 12
+    assert detector.unsettled("a" * 5000) == detector.reach
+
+
+@pytest.mark.parametrize("step", [1, 7, 1000])
+def test_the_guard_lets_nothing_of_a_flagged_sentence_out(alarm: tuple[Variant, Path], step: int) -> None:
+    policy = load_policy("standard", DETECTORS)
+    guard = StreamGuard(policy, [DetoxifyDetector(*alarm)], Direction.OUTPUT)
+    text = "this is a fine day, and we like it here. " * 3 + "you are, as i said, a z you. more"
+    shown = ""
+    for at in range(0, len(text), step):
+        shown += guard.feed(text[at : at + step]).text
+    shown += guard.finish().text
+    assert shown == "this is a fine day, and we like it here. " * 3
+    assert guard.verdicts[-1].action is Action.BLOCK
+    assert guard.verdicts[-1].decisive is not None
+    assert guard.verdicts[-1].decisive.finding.detector == "detoxify-original"
 
 
 def copied(alarm: tuple[Variant, Path], folder: Path) -> tuple[Variant, Path]:
