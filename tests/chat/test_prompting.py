@@ -111,7 +111,7 @@ def test_a_question_that_does_not_fit_is_told_with_numbers(words: int, fits: boo
     if fits:
         assert build(branch, SPEC, PARAMS, "", Words()).dropped_messages == 2
     else:
-        with pytest.raises(ContextTooLong, match="61 tokens.*room for 60"):
+        with pytest.raises(ContextTooLong, match=r"61 tokens.*room for 60"):
             build(branch, SPEC, PARAMS, "", Words())
 
 
