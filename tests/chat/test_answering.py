@@ -207,7 +207,8 @@ def test_those_beyond_the_limit_wait_in_line(build_house: Callable[..., House]) 
     until(lambda: third.snapshot().stage == Queued(2))
     third.cancel()
     assert third.wait(30)
-    assert house.messages(third)[-1].finish_reason == FinishReason.CANCELLED
+    stopped = house.messages(third)[-1]
+    assert (stopped.finish_reason, stopped.content) == (FinishReason.CANCELLED, "")
     first.cancel()
     assert second.wait(30)
     end = second.snapshot().end

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
+from playground.chat.run import Run
 from playground.domain import Blocked, Failed, Finished, ReasoningDelta, TextDelta
 from tests.chat.conftest import OUTPUT_ONLY, House, Saying
 
@@ -20,13 +21,14 @@ PHRASES = {
 ADDRESS = "linh.tran.canary@example.org"
 
 
-def everywhere(house: House, runs: list, log: str) -> str:  # type: ignore[type-arg]
+def everywhere(house: House, runs: list[Run], caplog: pytest.LogCaptureFixture) -> str:
     """All text that left the gate, wherever it went."""
+    house.chat.close()
     released = [event.text for run in runs for event in run.events() if isinstance(event, TextDelta | ReasoningDelta)]
     titles = [conversation.title for conversation in house.chat.conversations("anna")]
     ends = [repr(run.snapshot()) for run in runs]
     stored = house.stored_bytes().decode("utf-8", errors="ignore")
-    return "\n".join([*released, *titles, *ends, stored, log]).casefold()
+    return "\n".join([*released, *titles, *ends, stored, caplog.text]).casefold()
 
 
 @pytest.mark.parametrize("piece_chars", [1, 2, 3, 4, 5])
@@ -36,7 +38,7 @@ def test_not_one_character_of_a_blocked_phrase_leaves(
     caplog.set_level(logging.DEBUG)
     engine = Saying(piece_chars)
     house = build_house(engine, policy=OUTPUT_ONLY)
-    runs = []
+    runs: list[Run] = []
     for phrase in PHRASES.values():
         engine.says = phrase
         runs.append(house.answer("Tell me a story."))
@@ -44,7 +46,7 @@ def test_not_one_character_of_a_blocked_phrase_leaves(
         assert isinstance(run.snapshot().end, Blocked)
         assert phrase.startswith(run.snapshot().text)
         assert not run.snapshot().text.rstrip().endswith("m")
-    assert "motherf" not in everywhere(house, runs, caplog.text)
+    assert "motherf" not in everywhere(house, runs, caplog)
 
 
 @pytest.mark.parametrize("piece_chars", [1, 2, 3, 4, 5])
@@ -54,7 +56,7 @@ def test_an_address_under_redact_never_leaves(
     caplog.set_level(logging.DEBUG)
     engine = Saying(piece_chars)
     house = build_house(engine, policy=OUTPUT_ONLY)
-    runs = []
+    runs: list[Run] = []
     for sentence in (f"Write to {ADDRESS} today.", f"```\n{ADDRESS}\n```", ADDRESS, f"a\n{ADDRESS}\nb"):
         engine.says = sentence
         runs.append(house.answer("Who can help?"))
@@ -63,8 +65,9 @@ def test_an_address_under_redact_never_leaves(
         assert isinstance(end, Finished)
         assert [verdict.action for verdict in end.verdicts] == ["redact"]
         assert house.messages(run)[-1].verdicts == end.verdicts == run.snapshot().verdicts
-    assert "canary" not in everywhere(house, runs, caplog.text)
-    assert "linh" not in everywhere(house, runs, caplog.text)
+    seen = everywhere(house, runs, caplog)
+    assert "canary" not in seen
+    assert "linh" not in seen
 
 
 def test_the_canary_is_told_when_a_detector_is_missing(build_house: Callable[..., House]) -> None:

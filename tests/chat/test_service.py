@@ -265,6 +265,7 @@ def test_deleting_stops_the_answer_and_can_be_undone(build_house: Callable[..., 
 def test_the_log_has_ids_and_no_words(house: House, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     run = house.answer("a secret between us, what the fuck")
+    house.chat.close()
     assert run.id in caplog.text
     assert "secret" not in caplog.text
     assert "fuck" not in caplog.text
