@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 from dataclasses import replace
@@ -10,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from playground.config import Settings
-from playground.domain import ChatRequest, Finished, FinishReason
+from playground.domain import ChatRequest, Failed, Finished, FinishReason, SamplingParams, TextDelta
+from playground.engines.registry import ENGINES
 from playground.errors import ConfigError, MessageTooLong, PolicyError, StorageError
 from playground.services import Services, build
 
@@ -50,6 +53,32 @@ def test_closing_ends_what_is_running(settings: Settings) -> None:
     reasons = {again.chat.thread("anna", run.conversation_id or "").messages[-1].finish_reason for run in runs}
     assert reasons <= {FinishReason.INTERRUPTED, FinishReason.LENGTH}
     again.close()
+
+
+def test_a_worker_that_is_killed_leaves_the_partial_answer_and_a_retry(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(ENGINES, "echo", replace(ENGINES["echo"], in_worker=True))
+    services = build(replace(settings, max_message_chars=1_000_000))
+    text = "The fox went on and on. " * 20_000
+    run = services.chat.start(ChatRequest("anna", "echo", text, params=SamplingParams(max_tokens=1_000_000)))
+    next(event for event in run.events(timeout=60) if isinstance(event, TextDelta))
+    (worker,) = services.pool.status()
+    assert worker.pid is not None
+    os.kill(worker.pid, signal.SIGKILL)
+    assert run.wait(60)
+    end = run.snapshot().end
+    assert isinstance(end, Failed)
+    assert end.code == "worker_died"
+    question, answer = services.chat.thread("anna", run.conversation_id or "").messages
+    assert (answer.finish_reason, answer.error) == (FinishReason.INTERRUPTED, "worker_died")
+    assert answer.content == run.snapshot().text
+    assert text.startswith(answer.content)
+    again = ChatRequest("anna", "echo", None, conversation_id=run.conversation_id, parent_id=question.id)
+    retried = services.chat.start(again)
+    assert retried.wait(60)
+    assert isinstance(retried.snapshot().end, Finished)
+    services.close()
 
 
 def test_building_loads_nothing_heavy(tmp_path: Path) -> None:
