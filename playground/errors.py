@@ -13,7 +13,8 @@ PlaygroundError                      code                  HTTP
 │   ├── ModelLoadError               model_load_error      503
 │   ├── OutOfMemory                  out_of_memory         507
 │   ├── WorkerDied                   worker_died           503
-│   └── EngineTimeout                engine_timeout        504
+│   ├── EngineTimeout                engine_timeout        504
+│   └── Cancelled                    cancelled             499   nobody waits for it any more
 ├── ModerationError                  moderation_error      500
 │   ├── DetectorUnavailable          detector_unavailable  503
 │   └── PolicyError                  bad_policy            500
@@ -117,6 +118,13 @@ class EngineTimeout(EngineError):
 
     code = "engine_timeout"
     http_status = 504
+
+
+class Cancelled(EngineError):
+    """Whoever asked for the model gave up before it was ready."""
+
+    code = "cancelled"
+    http_status = 499
 
 
 class ModerationError(PlaygroundError):

@@ -71,7 +71,9 @@ def tree() -> set[str]:
     tracked = [Path(name) for name in run("git", "ls-files", "--cached", "--others", "--exclude-standard").splitlines()]
     tracked = [path for path in tracked if (ROOT / path).exists()]
     files = {path for path in tracked if len(path.parts) == 1 and not path.name.startswith(".")}
-    files |= {path for path in tracked if path.parts[0] in ROOMS and path.suffix == ".py" and path.name != "__init__.py"}
+    files |= {
+        path for path in tracked if path.parts[0] in ROOMS and path.suffix == ".py" and path.name != "__init__.py"
+    }
     folders = {Path(path.parts[0]) for path in tracked if len(path.parts) > 1}
     folders |= {folder for path in tracked if path.parts[0] in ROOMS for folder in list(path.parents)[:-1]}
     return {path.as_posix() for path in files | folders if path.parts[0] != "docs" or len(path.parts) == 1}

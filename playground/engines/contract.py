@@ -76,6 +76,19 @@ class Tokenizer(Protocol):
 Progress = Callable[[Loading | Queued], None]
 
 
+@dataclass(frozen=True, slots=True)
+class EngineOptions:
+    """What the operator gives an engine: the same for every model.
+
+    `threads` 0 chooses a number for this machine. `max_batch` counts answers written at the same time. `kv_cache_mb` is
+    the memory for keys and values, in MiB.
+    """
+
+    threads: int = 0
+    max_batch: int = 8
+    kv_cache_mb: int = 1024
+
+
 class Engine(Protocol):
     """A loaded model that writes text."""
 

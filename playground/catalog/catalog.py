@@ -1,0 +1,74 @@
+"""The models one can choose from, by id."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from difflib import get_close_matches
+from pathlib import Path
+
+from playground.catalog.rows import read_rows
+from playground.catalog.spec import ModelSpec
+from playground.errors import UnknownModel
+from playground.text import fold
+
+SHIPPED = Path(__file__).with_name("models.toml")
+
+
+class Catalog:
+    """All known models, in the order of the files they come from."""
+
+    def __init__(self, specs: Iterable[ModelSpec]) -> None:
+        self._specs = {spec.id: spec for spec in specs}
+        self._words = {spec.id: _words(spec) for spec in self._specs.values()}
+
+    @classmethod
+    def load(cls, files: Iterable[Path] = (SHIPPED,)) -> Catalog:
+        """Read catalogue files, one after the other; a later row changes the keys it names of an earlier one.
+
+        Raises ConfigError naming file, row and key for anything unknown, missing or of the wrong form.
+        """
+        return cls(read_rows(files))
+
+    def __iter__(self) -> Iterator[ModelSpec]:
+        return iter(self._specs.values())
+
+    def __len__(self) -> int:
+        return len(self._specs)
+
+    def __contains__(self, model_id: object) -> bool:
+        return model_id in self._specs
+
+    def get(self, model_id: str) -> ModelSpec:
+        """The model with this id.
+
+        Raises UnknownModel, naming near ids, or all of them when none is near.
+        """
+        spec = self._specs.get(model_id)
+        if spec is None:
+            near = get_close_matches(model_id, self._specs, 3) or [
+                spec.id for spec in self.search(model_id) if model_id.strip()
+            ]
+            hint = f"Did you mean {', '.join(near[:3])}?" if near else f"There are: {', '.join(self._specs)}."
+            raise UnknownModel(f"There is no model {_quoted(model_id)}. {hint}")
+        return spec
+
+    def search(self, query: str) -> list[ModelSpec]:
+        """Models whose name, id, family, tags, languages or description contain every word of `query`.
+
+        Case, accents and hyphens do not matter. An empty query finds all.
+        """
+        wanted = _key(query).split()
+        return [spec for spec in self if all(word in self._words[spec.id] for word in wanted)]
+
+
+def _quoted(model_id: str) -> str:
+    return repr(model_id if len(model_id) <= 80 else model_id[:80] + "…")
+
+
+def _key(text: str) -> str:
+    return fold(text).replace("-", " ").replace("_", " ")
+
+
+def _words(spec: ModelSpec) -> str:
+    parts = (spec.name, spec.id, spec.family, spec.precision, spec.engine, *spec.tags, *spec.languages)
+    return _key("\n".join((*parts, *spec.description.values())))

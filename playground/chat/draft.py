@@ -1,0 +1,163 @@
+"""An answer while it is being written: what the gate cleared goes to the watchers and into the database."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+from playground.chat.reasoning import Kind, ReasoningSplitter
+from playground.chat.run import Run
+from playground.domain import (
+    Blocked,
+    Checking,
+    Failed,
+    Finished,
+    FinishReason,
+    Message,
+    ReasoningDelta,
+    TextDelta,
+    Timings,
+    Usage,
+    Verdict,
+)
+from playground.errors import PlaygroundError, StorageError
+from playground.moderation.contract import OutputGuard, Screened
+from playground.storage.conversations import ConversationStore
+
+log = logging.getLogger(__name__)
+
+SAVE_SECONDS = 0.25
+CHECKING_SECONDS = 0.25
+
+
+class Draft:
+    """One answer, from its first piece to its end. Only released text is ever kept, shown or stored.
+
+    `new_guard` makes the guard for a stream: one for the answer, one for every stretch of reasoning.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        answer: Message,
+        store: ConversationStore,
+        new_guard: Callable[[], OutputGuard],
+        reasoning_tags: tuple[str, str] | None = None,
+    ) -> None:
+        self._run = run
+        self._answer = answer
+        self._store = store
+        self._new_guard = new_guard
+        self._splitter = ReasoningSplitter(reasoning_tags)
+        self._guards: dict[Kind, OutputGuard] = {}
+        self._texts: dict[Kind, list[str]] = {TextDelta: [], ReasoningDelta: []}
+        self._settled: list[Verdict] = []
+        self._blocked: Verdict | None = None
+        self._unsaved = False
+        self._saved_at = self._told_at = time.monotonic()
+        self.dropped_messages = 0
+
+    @property
+    def blocked(self) -> bool:
+        """Whether the gate said no: nothing more is released then."""
+        return self._blocked is not None
+
+    @property
+    def verdicts(self) -> tuple[Verdict, ...]:
+        """Every decision about this answer."""
+        return (*self._settled, *(verdict for guard in self._guards.values() for verdict in guard.verdicts))
+
+    def write(self, piece: str) -> None:
+        """Take in what the model wrote; release what is cleared by now."""
+        for kind, text in self._splitter.feed(piece):
+            self._screen(kind, text)
+        self._tell_held()
+        if self._unsaved and time.monotonic() - self._saved_at >= SAVE_SECONDS:
+            self._save_progress()
+
+    def close(self) -> None:
+        """Nothing more will be written: screen what is still held back, and release it or drop it."""
+        for kind, text in self._splitter.finish():
+            self._screen(kind, text)
+        for kind in list(self._guards):
+            self._close_guard(kind)
+
+    def end(self, reason: FinishReason, usage: Usage, timings: Timings) -> None:
+        """Store the answer as it is, then tell the watchers; `close` comes first."""
+        verdicts = self.verdicts
+        stored = replace(
+            self._released(),
+            finish_reason=FinishReason.CONTENT_FILTER if self._blocked else reason,
+            usage=usage,
+            timings=timings,
+            verdicts=verdicts,
+        )
+        self._store.finish(stored)
+        if self._blocked:
+            self._run.emit(Blocked(self._blocked))
+        else:
+            self._run.emit(Finished(reason, usage, timings, self.dropped_messages, verdicts))
+
+    def fail(self, error: PlaygroundError, reason: FinishReason) -> None:
+        """Store what was released with the error's code, then tell the watchers its sentence."""
+        stored = replace(self._released(), finish_reason=reason, verdicts=self.verdicts, error=error.code)
+        try:
+            self._store.finish(stored)
+        except StorageError:
+            log.warning("run %s: the end of a failed answer could not be stored", self._run.id)
+        self._run.emit(Failed(error.code, str(error)))
+
+    def _released(self) -> Message:
+        return replace(
+            self._answer,
+            content="".join(self._texts[TextDelta]),
+            reasoning="".join(self._texts[ReasoningDelta]),
+            dropped_messages=self.dropped_messages,
+        )
+
+    def _screen(self, kind: Kind, text: str) -> None:
+        if self._blocked:
+            return
+        if kind is TextDelta:
+            self._close_guard(ReasoningDelta)
+        if kind not in self._guards:
+            self._guards[kind] = self._new_guard()
+        self._release(kind, self._guards[kind].feed(text))
+
+    def _close_guard(self, kind: Kind) -> None:
+        guard = self._guards.get(kind)
+        if guard is None:
+            return
+        if not self._blocked:
+            self._release(kind, guard.finish())
+        self._settled.extend(guard.verdicts)
+        del self._guards[kind]
+
+    def _release(self, kind: Kind, screened: Screened) -> None:
+        if screened.text:
+            self._texts[kind].append(screened.text)
+            self._unsaved = True
+            self._told_at = time.monotonic()
+            self._run.emit(kind(screened.text))
+        if screened.blocked:
+            self._blocked = screened.verdict
+        self._run.note(self.verdicts)
+
+    def _tell_held(self) -> None:
+        held = sum(guard.held for guard in self._guards.values())
+        now = time.monotonic()
+        if held and not self._blocked and now - self._told_at >= CHECKING_SECONDS:
+            self._told_at = now
+            self._run.emit(Checking(held))
+
+    def _save_progress(self) -> None:
+        self._saved_at = time.monotonic()
+        try:
+            released = self._released()
+            self._store.save_progress(released.id, released.content, released.reasoning)
+        except StorageError:  # the end is stored again, and says so when that fails too
+            log.warning("run %s: progress could not be stored", self._run.id)
+        else:
+            self._unsaved = False

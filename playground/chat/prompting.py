@@ -1,0 +1,94 @@
+"""From a branch of a conversation to what the model receives."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+from playground.catalog.spec import ModelSpec
+from playground.domain import FinishReason, Message, SamplingParams
+from playground.engines.contract import Prompt, Tokenizer, Turn
+from playground.errors import ContextTooLong
+
+Exchange = tuple[Message, Message]
+LEFT_OUT = frozenset({FinishReason.CONTENT_FILTER, FinishReason.ERROR})
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """A prompt, the parameters with `max_tokens` that fit beside it, and how many messages did not fit."""
+
+    prompt: Prompt
+    params: SamplingParams
+    dropped_messages: int
+
+
+def build(
+    branch: Sequence[Message],
+    spec: ModelSpec,
+    params: SamplingParams,
+    system_prompt: str = "",
+    tokenizer: Tokenizer | None = None,
+) -> Built:
+    """What the model receives of `branch`, which ends with the question.
+
+    Questions whose answer was blocked or failed are left out together with it: templates want turns to alternate.
+    Of the rest the newest are kept: at most `spec.history_turns` exchanges, and as many as fit into the context
+    beside the answer (`max_tokens`, but at most half of the context). What did not fit is counted. Without a
+    tokenizer only the number of exchanges limits the history; the engine knows its context itself.
+
+    Raises ContextTooLong when the question alone does not fit.
+    """
+    question = branch[-1]
+    exchanges = _exchanges(branch[:-1])
+    kept = exchanges if spec.history_turns is None else exchanges[max(0, len(exchanges) - spec.history_turns) :]
+    if tokenizer is None:
+        prompt = Prompt(_turns(system_prompt, kept, question))
+        return Built(prompt, params, 2 * (len(exchanges) - len(kept)))
+    room = spec.context_length - min(params.max_tokens, spec.context_length // 2)
+    kept = _likely(kept, tokenizer, room)
+    while True:
+        turns = _turns(system_prompt, kept, question)
+        tokens = tokenizer.encode_chat(turns)
+        if len(tokens) <= room:
+            break
+        if not kept:
+            raise ContextTooLong(_too_long(spec, len(tokens), room))
+        kept = kept[1:]
+    fitting = replace(params, max_tokens=min(params.max_tokens, spec.context_length - len(tokens)))
+    return Built(Prompt(turns, tuple(tokens)), fitting, 2 * (len(exchanges) - len(kept)))
+
+
+def _exchanges(earlier: Sequence[Message]) -> list[Exchange]:
+    return [
+        (asked, answered)
+        for asked, answered in pairwise(earlier)
+        if asked.role == "user"
+        and answered.role == "assistant"
+        and answered.content.strip()
+        and answered.finish_reason not in LEFT_OUT
+    ]
+
+
+def _likely(exchanges: list[Exchange], tokenizer: Tokenizer, room: int) -> list[Exchange]:
+    """The newest exchanges whose bare texts fit: a long history is not tokenised from its very beginning."""
+    used = 0
+    for at in range(len(exchanges) - 1, -1, -1):
+        used += sum(len(tokenizer.encode(message.content)) for message in exchanges[at])
+        if used > room:
+            return exchanges[at + 1 :]
+    return exchanges
+
+
+def _turns(system_prompt: str, exchanges: Sequence[Exchange], question: Message) -> tuple[Turn, ...]:
+    system = [Turn("system", system_prompt)] if system_prompt.strip() else []
+    history = [Turn(message.role, message.content) for exchange in exchanges for message in exchange]
+    return (*system, *history, Turn("user", question.content))
+
+
+def _too_long(spec: ModelSpec, tokens: int, room: int) -> str:
+    return (
+        f"Your message is {tokens:,} tokens long with the system prompt; {spec.name} has room for {room:,}. "
+        "Shorten it, lower max_tokens, or choose a model with a longer context."
+    )

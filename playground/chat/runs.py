@@ -1,0 +1,134 @@
+"""The runs of this server: who answers in which conversation, and what can still be followed."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from playground.chat.line import Line
+from playground.chat.run import Run
+from playground.domain import Failed, FinishReason
+from playground.errors import Busy
+
+log = logging.getLogger(__name__)
+
+KEPT_SECONDS = 60.0
+MOST_KEPT = 256
+WAITING_PER_PLACE = 8
+
+
+class Runs:
+    """At most one run per conversation, each in a thread of its own, `places` of them working at the same time.
+
+    A run that ended can be followed for `KEPT_SECONDS` more, as long as it is among the `MOST_KEPT` latest.
+    """
+
+    def __init__(self, places: int) -> None:
+        self._line = Line(places, places * WAITING_PER_PLACE)
+        self._lock = threading.Lock()
+        self._claimed: dict[str, Run | object] = {}
+        self._threads: dict[str, threading.Thread] = {}
+        self._ended: dict[str, Run] = {}
+        self._closed = False
+
+    @contextmanager
+    def claim(self, conversation_id: str) -> Iterator[None]:
+        """Keep the conversation for one run to come; it is free again when the body ends without `launch`.
+
+        Raises Busy when an answer is already being written there, or the server is closing.
+        """
+        claim = object()
+        with self._lock:
+            if self._closed:
+                raise Busy("The playground is closing. Try again in a minute.")
+            holder = self._claimed.get(conversation_id)
+            if holder is not None and not (isinstance(holder, Run) and holder.done):
+                raise Busy("An answer is already being written in this conversation. Wait for it, or stop it first.")
+            self._claimed[conversation_id] = claim
+        try:
+            yield
+        finally:
+            self._free(conversation_id, claim)
+
+    @contextmanager
+    def position(self, run: Run) -> Iterator[None]:
+        """A position in the line for a run; given up again when the body ends with an error instead of `launch`.
+
+        Raises Busy when too many wait already.
+        """
+        self._line.join(run)
+        try:
+            yield
+        except BaseException:
+            self._line.leave(run)
+            raise
+
+    def launch(self, run: Run, conversation_id: str, work: Callable[[Run], None]) -> None:
+        """Do `work` in a thread of its own, as soon as the run's turn has come.
+
+        The run has a position, and the conversation is claimed for it.
+        """
+        thread = threading.Thread(
+            target=self._work, args=(run, conversation_id, work), name=f"run-{run.id[:8]}", daemon=True
+        )
+        with self._lock:
+            self._claimed[conversation_id] = run
+            self._threads[run.id] = thread
+        thread.start()
+
+    def keep_ended(self, run: Run) -> None:
+        """Let a run that has ended be followed a while longer."""
+        with self._lock:
+            self._ended[run.id] = run
+            oldest = time.monotonic() - KEPT_SECONDS
+            gone = [old.id for old in self._ended.values() if (old.ended_at or 0.0) < oldest]
+            for run_id in gone + list(self._ended)[: max(0, len(self._ended) - MOST_KEPT)]:
+                self._ended.pop(run_id, None)
+
+    def active(self, owner: str, conversation_id: str) -> Run | None:
+        """The run that is writing in this conversation of `owner`, if there is one."""
+        with self._lock:
+            run = self._claimed.get(conversation_id)
+        return run if isinstance(run, Run) and run.owner == owner and not run.done else None
+
+    def get(self, owner: str, run_id: str) -> Run | None:
+        """A run of `owner` by its id, going on or ended not long ago."""
+        with self._lock:
+            run = next((run for run in self._running() if run.id == run_id), None) or self._ended.get(run_id)
+        return run if run and run.owner == owner else None
+
+    def close(self, timeout: float = 10.0) -> None:
+        """Take no more runs, ask those that go on to end as interrupted, and wait for them (seconds, all together)."""
+        with self._lock:
+            self._closed = True
+            running = self._running()
+            threads = list(self._threads.values())
+        for run in running:
+            run.stop(FinishReason.INTERRUPTED)
+        deadline = time.monotonic() + timeout
+        for thread in threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+
+    def _work(self, run: Run, conversation_id: str, work: Callable[[Run], None]) -> None:
+        try:
+            with self._line.place(run):
+                work(run)
+        finally:
+            if not run.done:  # `work` ends every run it can; nobody may wait for ever for one it could not
+                log.error("run %s ended without a word", run.id)
+                run.emit(Failed("internal_error", "Something went wrong while answering. Try again."))
+            self.keep_ended(run)
+            self._free(conversation_id, run)
+
+    def _free(self, conversation_id: str, holder: Run | object) -> None:
+        with self._lock:
+            if self._claimed.get(conversation_id) is holder:
+                del self._claimed[conversation_id]
+            if isinstance(holder, Run):
+                del self._threads[holder.id]
+
+    def _running(self) -> list[Run]:
+        return [run for run in self._claimed.values() if isinstance(run, Run)]

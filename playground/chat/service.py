@@ -1,0 +1,213 @@
+"""What can be done with conversations: ask, follow, look through, rename, put away."""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+from functools import partial
+
+from playground.catalog.catalog import Catalog
+from playground.catalog.spec import ModelSpec
+from playground.chat.answering import Answerer, EngineSource, Task
+from playground.chat.incoming import check_id, checked, clean_prompt, title_of
+from playground.chat.intake import Exchange, Intake, Refusal
+from playground.chat.run import Run
+from playground.chat.runs import Runs
+from playground.chat.thread import Thread, branch, newest_leaf, versions
+from playground.domain import (
+    Blocked,
+    ChatRequest,
+    Conversation,
+    Language,
+    SamplingParams,
+    Verdict,
+    new_id,
+    utc_now,
+)
+from playground.errors import InvalidRequest
+from playground.moderation.contract import Moderator
+from playground.storage.conversations import ConversationStore, ended
+from playground.storage.decisions import DecisionStore
+from playground.text import plain
+
+log = logging.getLogger(__name__)
+
+UNDO_TIME = timedelta(days=1)
+"""How long a deleted conversation can be restored."""
+
+
+class ChatService:
+    """The use cases of a chat. Safe to use from many threads; `owner` is whoever the conversations belong to.
+
+    Every method that takes a conversation raises UnknownConversation when `owner` has none with that id, and any
+    method may raise StorageError.
+    """
+
+    def __init__(
+        self,
+        *,
+        catalog: Catalog,
+        engines: EngineSource,
+        moderator: Moderator,
+        conversations: ConversationStore,
+        decisions: DecisionStore,
+        max_message_chars: int,
+        max_runs: int,
+    ) -> None:
+        self._catalog = catalog
+        self._moderator = moderator
+        self._store = conversations
+        self._decisions = decisions
+        self._limit = max_message_chars
+        self._intake = Intake(moderator, conversations)
+        self._runs = Runs(max_runs)
+        self._answerer = Answerer(engines, moderator, conversations, decisions)
+
+    def start(self, request: ChatRequest) -> Run:
+        """Screen and store the question, and begin to answer it. The answer goes on whether anybody watches or not.
+
+        What the gate blocks is not stored and reaches no engine: the run that is returned has then already ended with
+        Blocked. A redacted question is stored and sent as redacted. The request's model, system prompt and parameters
+        are kept as the conversation's options.
+
+        Raises, before anything is stored: InvalidRequest, MessageTooLong, UnknownModel, UnknownConversation, Busy,
+        StorageError.
+        """
+        spec = self._catalog.get(request.model_id)
+        request = checked(request, self._limit)
+        conversation_id = request.conversation_id or new_id()
+        with self._runs.claim(conversation_id):
+            prepared = self._intake.prepare(request, conversation_id)
+            if isinstance(prepared, Refusal):
+                return self._refused(request, prepared)
+            return self._launched(request, spec, prepared)
+
+    def active(self, owner: str, conversation_id: str) -> Run | None:
+        """The run that is writing in this conversation, if there is one."""
+        return self._runs.active(owner, conversation_id)
+
+    def run(self, owner: str, run_id: str) -> Run | None:
+        """A run by its id: going on, or ended within the last minute."""
+        return self._runs.get(owner, run_id)
+
+    def conversations(self, owner: str, query: str = "") -> list[Conversation]:
+        """The newest conversations first; with a query those that have it in the title or in a message."""
+        return self._store.listed(owner, plain(query)[:200])
+
+    def thread(self, owner: str, conversation_id: str) -> Thread:
+        """The conversation with the branch on display and the run that is going on in it."""
+        conversation = self._store.get(owner, check_id(conversation_id))
+        run = self.active(owner, conversation_id)  # before the messages: one that ends in between is stored by then
+        parents = self._store.parents(conversation_id)
+        shown = branch(parents, conversation.leaf_id)
+        found = self._store.messages(conversation_id, shown)
+        messages = tuple(
+            found[message_id] if run and run.message_id == message_id else ended(found[message_id])
+            for message_id in shown
+        )
+        return Thread(conversation, messages, versions(parents, shown), run)
+
+    def select(self, owner: str, conversation_id: str, message_id: str) -> Thread:
+        """Show the branch through this message, down to the newest message below it.
+
+        Raises InvalidRequest when the message is not in the conversation.
+        """
+        self._store.get(owner, check_id(conversation_id))
+        parents = self._store.parents(conversation_id)
+        if message_id not in parents:
+            raise InvalidRequest("This message is not in the conversation. Reload the page and try again.")
+        self._store.change(owner, conversation_id, leaf_id=newest_leaf(parents, message_id))
+        return self.thread(owner, conversation_id)
+
+    def rename(self, owner: str, conversation_id: str, title: str, language: Language = "en") -> Conversation:
+        """Give the conversation another title; it passes the gate like everything that is kept.
+
+        Raises InvalidRequest for an empty title and for one that the gate blocks.
+        """
+        screened = self._moderator.check_input(title_of(plain(title)), language=language)
+        if screened.blocked:
+            raise InvalidRequest("This title was stopped by the safety check. Choose another one.")
+        if not screened.text.strip():
+            raise InvalidRequest("The title is empty. Write a few words.")
+        self._store.change(owner, check_id(conversation_id), title=screened.text)
+        return self._store.get(owner, conversation_id)
+
+    def configure(
+        self,
+        owner: str,
+        conversation_id: str,
+        *,
+        model_id: str | None = None,
+        system_prompt: str | None = None,
+        params: SamplingParams | None = None,
+        language: Language = "en",
+    ) -> Conversation:
+        """Keep options for the next question (None: leave as it is).
+
+        Raises UnknownModel; InvalidRequest or MessageTooLong for the system prompt, also when the gate blocks it.
+        """
+        if model_id is not None:
+            self._catalog.get(model_id)
+        if system_prompt:
+            screened = self._moderator.check_input(clean_prompt(system_prompt, self._limit), language=language)
+            if screened.blocked:
+                raise InvalidRequest("This system prompt was stopped by the safety check. Change it and try again.")
+            system_prompt = screened.text
+        self._store.change(
+            owner, check_id(conversation_id), model_id=model_id, system_prompt=system_prompt, params=params
+        )
+        return self._store.get(owner, conversation_id)
+
+    def delete(self, owner: str, conversation_id: str) -> None:
+        """Put a conversation away, and stop the answer in it; it can be restored for `UNDO_TIME`."""
+        self._store.delete(owner, check_id(conversation_id))
+        run = self.active(owner, conversation_id)
+        if run:
+            run.cancel()
+        self._store.purge(utc_now() - UNDO_TIME)
+
+    def restore(self, owner: str, conversation_id: str) -> Conversation:
+        """Undo `delete`."""
+        return self._store.restore(owner, check_id(conversation_id))
+
+    def recover(self) -> int:
+        """For the start of the server: mark answers that nobody writes any more as interrupted; returns how many."""
+        self._store.purge(utc_now() - UNDO_TIME)
+        count = self._store.mark_interrupted()
+        if count:
+            log.warning("%d answers had been interrupted when the server ended", count)
+        return count
+
+    def close(self) -> None:
+        """End what is running, marked as interrupted, and take no more questions."""
+        self._runs.close()
+
+    def _refused(self, request: ChatRequest, refusal: Refusal) -> Run:
+        run = Run(request.owner, request.conversation_id)
+        self._record(request, (refusal.verdict,), request.conversation_id)
+        run.emit(Blocked(refusal.verdict))
+        self._runs.keep_ended(run)
+        return run
+
+    def _launched(self, request: ChatRequest, spec: ModelSpec, exchange: Exchange) -> Run:
+        conversation, answer = exchange.conversation, exchange.answer
+        run = Run(request.owner, conversation.id, answer.parent_id, answer.id)
+        task = Task(
+            spec=spec,
+            branch=exchange.branch,
+            answer=answer,
+            params=request.params or spec.defaults,
+            system_prompt=conversation.system_prompt,
+            language=request.language,
+            conversation_id=conversation.id,
+        )
+        with self._runs.position(run):
+            self._record(request, exchange.verdicts, conversation.id)
+            self._store.add(conversation, exchange.new)
+            self._runs.launch(run, conversation.id, partial(self._answerer.answer, task=task))
+        return run
+
+    def _record(self, request: ChatRequest, verdicts: tuple[Verdict, ...], conversation_id: str | None) -> None:
+        self._decisions.record(
+            verdicts, language=request.language, model_id=request.model_id, conversation_id=conversation_id
+        )

@@ -1,0 +1,315 @@
+"""Which models are loaded: started when asked for, shared, evicted when idle, restarted after a crash."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Literal
+
+from playground.catalog.spec import ModelSpec
+from playground.domain import Loading, Queued, Stage
+from playground.engines.contract import Engine, EngineOptions, Progress, Tokenizer
+from playground.engines.registry import kind_of
+from playground.engines.worker_engine import WorkerEngine
+from playground.errors import Cancelled, EngineError, ModelLoadError, PlaygroundError
+
+logger = logging.getLogger(__name__)
+
+LoadState = Literal["starting", "ready"]
+
+# After somebody has waited this long for room, newcomers no longer overtake: a busy model drains and makes room.
+PATIENCE_SECONDS = 10.0
+_POLL_SECONDS = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedModel:
+    """A line of `EnginePool.status()`. `pid` is None and `memory_bytes` 0 for engines inside the server process.
+
+    `active` counts who holds the engine right now.
+    """
+
+    model_id: str
+    state: LoadState
+    pid: int | None
+    memory_bytes: int
+    active: int
+
+
+@dataclass(slots=True, eq=False)
+class _Slot:
+    """A model that is loaded or being loaded; `dropped` once nobody may take it any more."""
+
+    spec: ModelSpec
+    stage: Loading = field(default_factory=lambda: Loading(Stage.LOADING))
+    engine: Engine | None = None
+    error: PlaygroundError | None = None
+    dropped: bool = False
+    active: int = 0
+    last_used: float = field(default_factory=time.monotonic)
+
+    @property
+    def dead(self) -> bool:
+        return isinstance(self.engine, WorkerEngine) and not self.engine.alive
+
+    @property
+    def idle(self) -> bool:
+        return self.engine is not None and self.active == 0
+
+
+@dataclass(slots=True, eq=False)
+class _Ticket:
+    """Somebody who waits for a model, in the order of arrival."""
+
+    spec: ModelSpec
+    slot: _Slot | None = None
+    since: float = field(default_factory=time.monotonic)
+
+
+class EnginePool:
+    """Loaded models, at most `max_models` of them. Safe to use from many threads.
+
+    `idle_seconds` without use unloads a model (0: never). Loading fails after `start_seconds`; an answer fails after
+    `stall_seconds` without a sign of life. `in_process` runs every engine inside this process, without a worker.
+    """
+
+    def __init__(
+        self,
+        options: EngineOptions,
+        *,
+        max_models: int,
+        idle_seconds: float,
+        start_seconds: float,
+        stall_seconds: float,
+        in_process: bool = False,
+    ) -> None:
+        self._options = options
+        self._max_models = max_models
+        self._idle_seconds = idle_seconds
+        self._start_seconds = start_seconds
+        self._stall_seconds = stall_seconds
+        self._in_process = in_process
+        self._changed = threading.Condition()
+        self._slots: dict[str, _Slot] = {}
+        self._line: list[_Ticket] = []
+        self._tokenizers: dict[str, Tokenizer] = {}
+        self._reaper: threading.Thread | None = None
+        self._closed = False
+
+    @contextmanager
+    def acquire(
+        self, spec: ModelSpec, progress: Progress | None = None, cancelled: Callable[[], bool] | None = None
+    ) -> Iterator[Engine]:
+        """The engine of a model, loaded if need be, for as long as the context lasts.
+
+        `progress` hears the place in line and the stages of loading, on the calling thread. Raises Cancelled as soon
+        as `cancelled()` says so; ModelLoadError, OutOfMemory or EngineTimeout when the model cannot be loaded.
+        """
+        slot, engine = self._take(spec, progress or _ignore, cancelled or _never)
+        try:
+            yield engine
+        finally:
+            with self._changed:
+                slot.active -= 1
+                slot.last_used = time.monotonic()
+                self._changed.notify_all()
+
+    def tokenizer(self, spec: ModelSpec) -> Tokenizer | None:
+        """The model's tokenizer in this process, or None when its engine tokenises elsewhere. Raises ModelLoadError."""
+        kind = kind_of(spec)
+        if kind.tokenizer is None:
+            return None
+        with self._changed:
+            known = self._tokenizers.get(spec.id)
+        if known is None:
+            known = kind.tokenizer(spec)
+            with self._changed:
+                self._tokenizers[spec.id] = known
+        return known
+
+    def status(self) -> list[LoadedModel]:
+        """What is loaded right now, the longest loaded first."""
+        with self._changed:
+            seen = [(slot.spec.id, slot.engine, slot.active) for slot in self._slots.values()]
+        return [_status(model_id, engine, active) for model_id, engine, active in seen]
+
+    def unload(self, model_id: str) -> None:
+        """End a model's engine now, also under those who use it (they get an EngineError). Unknown ids are ignored."""
+        with self._changed:
+            slot = self._drop(model_id)
+        if slot is not None and slot.engine is not None:
+            slot.engine.close()
+
+    def close(self) -> None:
+        """Unload everything and refuse further use; may be called twice."""
+        with self._changed:
+            self._closed = True
+            loaded = list(self._slots)
+        for model_id in loaded:
+            self.unload(model_id)
+
+    def _take(self, spec: ModelSpec, progress: Progress, cancelled: Callable[[], bool]) -> tuple[_Slot, Engine]:
+        ticket = _Ticket(spec)
+        told: Loading | Queued | None = None
+        with self._changed:
+            self._line.append(ticket)
+        try:
+            while True:
+                with self._changed:
+                    taken = self._look(ticket)
+                    news = self._news(ticket)
+                if taken is not None:
+                    return taken
+                if news != told:
+                    told = news
+                    progress(news)
+                if cancelled():
+                    raise Cancelled(f"{spec.name} is no longer waited for. Send the message again to ask it.")
+                with self._changed:
+                    self._changed.wait(_POLL_SECONDS)
+        finally:
+            with self._changed:
+                self._line.remove(ticket)
+                self._changed.notify_all()
+
+    def _look(self, ticket: _Ticket) -> tuple[_Slot, Engine] | None:
+        """Take the engine if it is ready, begin to load it if there is room. Holds the lock, never blocks."""
+        if self._closed:
+            raise EngineError("The playground is shutting down. Start it again to go on.")
+        if ticket.slot is not None and ticket.slot.error is not None:
+            raise type(ticket.slot.error)(str(ticket.slot.error)) from ticket.slot.error
+        earlier = self._line[: self._line.index(ticket)]
+        slot = self._slots.get(ticket.spec.id)
+        if slot is not None and slot.dead:
+            logger.warning("the worker of %s ended; it is started again", ticket.spec.id)
+            self._drop(ticket.spec.id)
+            slot = self._begin(ticket.spec, slot)
+        elif slot is None and not any(other.spec.id not in self._slots for other in earlier):
+            slot = self._make_room(ticket.spec, {other.spec.id for other in earlier})
+        ticket.slot = slot
+        if slot is None or slot.engine is None or self._must_yield(earlier):
+            return None
+        slot.active += 1
+        return slot, slot.engine
+
+    def _must_yield(self, earlier: list[_Ticket]) -> bool:
+        late = time.monotonic() - PATIENCE_SECONDS
+        return any(other.since < late and other.spec.id not in self._slots for other in earlier)
+
+    def _make_room(self, spec: ModelSpec, wanted: set[str]) -> _Slot | None:
+        """Begin to load, in place of the model unused for longest if all places are taken; None: all are in use."""
+        if len(self._slots) < self._max_models:
+            return self._begin(spec, None)
+        idle = [slot for slot in self._slots.values() if slot.idle and slot.spec.id not in wanted]
+        if not idle:
+            return None
+        victim = min(idle, key=lambda slot: slot.last_used)
+        self._drop(victim.spec.id)
+        return self._begin(spec, victim)
+
+    def _news(self, ticket: _Ticket) -> Loading | Queued:
+        if ticket.slot is not None and ticket.slot.engine is None:
+            return ticket.slot.stage
+        return Queued(1 + sum(other.slot is None for other in self._line[: self._line.index(ticket)]))
+
+    def _drop(self, model_id: str) -> _Slot | None:
+        slot = self._slots.pop(model_id, None)
+        if slot is not None:
+            slot.dropped = True
+            self._changed.notify_all()
+        return slot
+
+    def _begin(self, spec: ModelSpec, victim: _Slot | None) -> _Slot:
+        slot = self._slots[spec.id] = _Slot(spec)
+        threading.Thread(target=self._start, args=(slot, victim), name=f"start {spec.id}", daemon=True).start()
+        if self._reaper is None and self._idle_seconds > 0:
+            self._reaper = threading.Thread(target=self._reap, name="unload idle models", daemon=True)
+            self._reaper.start()
+        return slot
+
+    def _start(self, slot: _Slot, victim: _Slot | None) -> None:
+        """Close the engine whose place is taken, then load. Runs on a thread of its own."""
+        engine: Engine | None = None
+        error: PlaygroundError | None = ModelLoadError(
+            f"{slot.spec.name} could not be loaded, for an unexpected reason that the server's log tells. "
+            "Choose another model."
+        )
+        began = time.monotonic()
+        try:
+            if victim is not None and victim.engine is not None:
+                logger.info("unloading %s", victim.spec.id)
+                victim.engine.close()
+            engine = self._create(slot)
+            error = None
+            logger.info("loaded %s in %.2f s", slot.spec.id, time.monotonic() - began)
+        except PlaygroundError as failure:
+            error = failure
+            logger.warning("loading %s failed: %s", slot.spec.id, failure.code)
+        finally:
+            self._publish(slot, engine, error)
+
+    def _create(self, slot: _Slot) -> Engine:
+        def report(news: Loading | Queued) -> None:
+            if isinstance(news, Loading):
+                with self._changed:
+                    slot.stage = news
+                    self._changed.notify_all()
+
+        kind = kind_of(slot.spec)
+        if not kind.in_worker or self._in_process:
+            return kind.create(slot.spec, self._options, report)
+        return WorkerEngine(
+            slot.spec,
+            self._options,
+            report,
+            start_seconds=self._start_seconds,
+            stall_seconds=self._stall_seconds,
+            abandoned=lambda: slot.dropped,
+        )
+
+    def _publish(self, slot: _Slot, engine: Engine | None, error: PlaygroundError | None) -> None:
+        with self._changed:
+            unwanted = slot.dropped
+            slot.error = error
+            slot.last_used = time.monotonic()
+            if not unwanted:
+                slot.engine = engine
+            if error is not None and not unwanted:
+                self._drop(slot.spec.id)
+            self._changed.notify_all()
+        if unwanted and engine is not None:
+            engine.close()
+
+    def _reap(self) -> None:
+        while True:
+            with self._changed:
+                if self._closed:
+                    return
+                self._changed.wait(min(self._idle_seconds / 2, 5.0))
+                oldest = time.monotonic() - self._idle_seconds
+                late = [slot for slot in self._slots.values() if slot.idle and slot.last_used < oldest]
+                for slot in late:
+                    self._drop(slot.spec.id)
+            for slot in late:
+                logger.info("unloading %s after %g s without use", slot.spec.id, self._idle_seconds)
+                if slot.engine is not None:
+                    slot.engine.close()
+
+
+def _status(model_id: str, engine: Engine | None, active: int) -> LoadedModel:
+    state: LoadState = "ready" if engine is not None else "starting"
+    if isinstance(engine, WorkerEngine):
+        return LoadedModel(model_id, state, engine.pid, engine.memory_bytes(), active)
+    return LoadedModel(model_id, state, None, 0, active)
+
+
+def _ignore(news: Loading | Queued) -> None:
+    del news
+
+
+def _never() -> bool:
+    return False

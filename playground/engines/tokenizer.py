@@ -1,0 +1,93 @@
+"""The model's own tokenizer, cheap enough for the server process: `tokenizers` and Jinja, no transformers.
+
+What people type can never become a control token: every occurrence of one in a message is taken apart before the chat
+template joins the message to its own control tokens, and the parts are encoded one by one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import tokenizers
+
+from playground.catalog.spec import ModelSpec
+from playground.engines.chat_template import ChatTemplate
+from playground.engines.contract import Turn
+from playground.engines.model_files import TokenizerFiles, read_tokenizer_files
+from playground.errors import ModelLoadError
+
+# A code point that is no character and never will be: it marks where a message was taken apart.
+_CUT = "\ufdd0"
+_UNENCODABLE = re.compile("[\ud800-\udfff\ufdd0]")
+
+
+class HfTokenizer:
+    """A `tokenizer.json` with its chat template. Safe to use from many threads at once.
+
+    Raises ModelLoadError when one of them is damaged.
+    """
+
+    def __init__(self, files: TokenizerFiles) -> None:
+        self.core = parse_tokenizer(files.definition)
+        self._template = ChatTemplate(files.template, files.special_tokens)
+        controls = {
+            index: token.content
+            for index, token in self.core.get_added_tokens_decoder().items()
+            if len(token.content) > 1 and (token.special or _is_bracketed(token.content))
+        }
+        self._control_ids = frozenset(controls)
+        # Overlapping matches count too, hence the lookahead: all but the first character of a token lies within it.
+        alternatives = "|".join(re.escape(text[1:]) for text in sorted(set(controls.values()), key=len, reverse=True))
+        heads = "".join(re.escape(text[0]) for text in set(controls.values()))
+        self._control = re.compile(f"(?<=[{heads}])(?={alternatives})") if controls else None
+
+    def encode_chat(self, turns: Sequence[Turn]) -> list[int]:
+        """Token ids of the turns through the chat template, ending where the answer begins.
+
+        Equal to `transformers` for messages without control tokens. Raises InvalidRequest when the template refuses
+        the turns.
+        """
+        text = self._template.render([Turn(turn.role, self._disarm(turn.content)) for turn in turns])
+        return [index for part in text.split(_CUT) for index in self._encode(part)]
+
+    def encode(self, text: str) -> list[int]:
+        """Token ids of plain text, without special tokens; control tokens in it are taken apart."""
+        return [index for part in self._disarm(text).split(_CUT) for index in self._encode(part)]
+
+    def _encode(self, text: str) -> list[int]:
+        return self.core.encode(text, add_special_tokens=False).ids
+
+    def _disarm(self, text: str) -> str:
+        text = _UNENCODABLE.sub("\ufffd", text)
+        if self._control is None:
+            return text
+        cut = self._control.sub(_CUT, text)
+        if cut == text and self.core.normalizer is None:
+            return cut
+        # A normaliser may still turn other characters into a control token (full-width forms, for example).
+        if any(self._control_ids.intersection(self._encode(part)) for part in cut.split(_CUT)):
+            return _CUT.join(text)
+        return cut
+
+
+def parse_tokenizer(definition: str) -> tokenizers.Tokenizer:
+    """The tokenizer that `tokenizer.json` describes, without truncation or padding. Raises ModelLoadError."""
+    try:
+        core = tokenizers.Tokenizer.from_str(definition)
+    except Exception as error:  # the library raises nothing narrower
+        raise ModelLoadError(
+            "tokenizer.json of the model is damaged or of an unknown kind. Download the model again."
+        ) from error
+    core.no_truncation()
+    core.no_padding()
+    return core
+
+
+def read_tokenizer(spec: ModelSpec) -> HfTokenizer:
+    """The tokenizer of a model folder. Raises ModelLoadError."""
+    return HfTokenizer(read_tokenizer_files(spec.path))
+
+
+def _is_bracketed(text: str) -> bool:
+    return re.fullmatch(r"<.*>|\[.*\]", text, re.DOTALL) is not None

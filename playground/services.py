@@ -1,0 +1,85 @@
+"""The only place where concrete classes meet: from settings to everything the page and the API use."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from playground.catalog.catalog import SHIPPED, Catalog
+from playground.chat.service import ChatService
+from playground.config import Settings
+from playground.engines.contract import EngineOptions
+from playground.engines.pool import EnginePool
+from playground.errors import ConfigError, StorageError, UnknownModel
+from playground.moderation.contract import Moderator
+from playground.moderation.moderator import build_moderator
+from playground.storage.conversations import ConversationStore
+from playground.storage.database import Database
+from playground.storage.decisions import DecisionStore
+from playground.storage.migrations import migrate
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What the faces of the house are given: the page, and the API."""
+
+    settings: Settings
+    catalog: Catalog
+    pool: EnginePool
+    moderator: Moderator
+    decisions: DecisionStore
+    chat: ChatService
+    database: Database
+
+    def close(self) -> None:
+        """End everything: running answers are stored as interrupted, then workers and connections end."""
+        self.chat.close()
+        self.pool.close()
+        self.database.close()
+
+
+def build(settings: Settings) -> Services:
+    """Make everything from the settings; no model is loaded yet.
+
+    Raises ConfigError, PolicyError or StorageError, with a sentence for the operator.
+    """
+    catalog = _catalog(settings)
+    moderator = build_moderator(settings.policy)
+    database = _database(settings)
+    pool = EnginePool(
+        EngineOptions(threads=settings.engine_threads, max_batch=settings.max_batch, kv_cache_mb=settings.kv_cache_mb),
+        max_models=settings.max_models,
+        idle_seconds=settings.model_idle_seconds,
+        start_seconds=settings.model_start_seconds,
+        stall_seconds=settings.model_stall_seconds,
+    )
+    decisions = DecisionStore(database)
+    chat = ChatService(
+        catalog=catalog,
+        engines=pool,
+        moderator=moderator,
+        conversations=ConversationStore(database),
+        decisions=decisions,
+        max_message_chars=settings.max_message_chars,
+        max_runs=settings.max_runs,
+    )
+    chat.recover()
+    return Services(settings, catalog, pool, moderator, decisions, chat, database)
+
+
+def _catalog(settings: Settings) -> Catalog:
+    catalog = Catalog.load([SHIPPED, settings.models_file] if settings.models_file else [SHIPPED])
+    try:
+        catalog.get(settings.default_model)
+    except UnknownModel as error:
+        raise ConfigError(f"default_model: {error}") from error
+    return catalog
+
+
+def _database(settings: Settings) -> Database:
+    database = Database(settings.resolved_database_url)
+    try:
+        migrate(database)
+    except StorageError as error:
+        database.close()
+        raise StorageError(f"{database}: {error}") from error
+    return database

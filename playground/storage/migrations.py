@@ -1,0 +1,123 @@
+"""How a database gets from any older form to the present one: named, numbered steps, each applied once.
+
+A step that was released is never changed; a change of the tables is a new step at the end, and the same change in
+`schema`. Types are written so that SQLite and PostgreSQL both take them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from sqlalchemy import Connection, text
+
+from playground.domain import utc_now
+from playground.errors import StorageError
+from playground.storage.database import Database
+
+Migration = Callable[[Connection], None]
+
+_APPLIED = "CREATE TABLE IF NOT EXISTS migrations (name VARCHAR(100) PRIMARY KEY, applied_at VARCHAR(40) NOT NULL)"
+
+
+def m001_conversations(connection: Connection) -> None:
+    """Conversations and their messages."""
+    _run(
+        connection,
+        """CREATE TABLE conversations (
+            id VARCHAR(32) NOT NULL PRIMARY KEY,
+            owner VARCHAR(64) NOT NULL,
+            title TEXT NOT NULL,
+            model_id VARCHAR(200),
+            system_prompt TEXT NOT NULL,
+            params JSON,
+            leaf_id VARCHAR(32),
+            created_at TIMESTAMP WITH TIME ZONE NOT NULL,
+            updated_at TIMESTAMP WITH TIME ZONE NOT NULL
+        )""",
+        "CREATE INDEX conversations_by_owner ON conversations (owner, updated_at)",
+        """CREATE TABLE messages (
+            id VARCHAR(32) NOT NULL PRIMARY KEY,
+            conversation_id VARCHAR(32) NOT NULL REFERENCES conversations (id) ON DELETE CASCADE,
+            parent_id VARCHAR(32) REFERENCES messages (id) ON DELETE CASCADE,
+            role VARCHAR(16) NOT NULL,
+            content TEXT NOT NULL,
+            reasoning TEXT NOT NULL,
+            model_id VARCHAR(200),
+            finish_reason VARCHAR(16),
+            usage JSON,
+            timings JSON,
+            dropped_messages INTEGER NOT NULL,
+            verdicts JSON NOT NULL,
+            error VARCHAR(64),
+            created_at TIMESTAMP WITH TIME ZONE NOT NULL
+        )""",
+        "CREATE INDEX messages_by_conversation ON messages (conversation_id, created_at)",
+        "CREATE INDEX messages_by_parent ON messages (parent_id)",
+    )
+
+
+def m002_decisions(connection: Connection) -> None:
+    """What the gate decided, without the text it decided about."""
+    _run(
+        connection,
+        """CREATE TABLE decisions (
+            id VARCHAR(32) NOT NULL PRIMARY KEY,
+            verdict_id VARCHAR(32) NOT NULL,
+            conversation_id VARCHAR(32),
+            direction VARCHAR(16) NOT NULL,
+            action VARCHAR(16) NOT NULL,
+            category VARCHAR(64),
+            score DOUBLE PRECISION,
+            threshold DOUBLE PRECISION,
+            span_start INTEGER,
+            span_end INTEGER,
+            detector VARCHAR(64),
+            version VARCHAR(64),
+            policy VARCHAR(64) NOT NULL,
+            language VARCHAR(8) NOT NULL,
+            model_id VARCHAR(200) NOT NULL,
+            degraded JSON NOT NULL,
+            unavailable BOOLEAN NOT NULL,
+            elapsed_ms DOUBLE PRECISION NOT NULL,
+            created_at TIMESTAMP WITH TIME ZONE NOT NULL
+        )""",
+        "CREATE INDEX decisions_by_time ON decisions (created_at)",
+        "CREATE INDEX decisions_by_verdict ON decisions (verdict_id)",
+    )
+
+
+def m003_soft_delete(connection: Connection) -> None:
+    """A deleted conversation can be brought back until it is purged."""
+    _run(connection, "ALTER TABLE conversations ADD COLUMN deleted_at TIMESTAMP WITH TIME ZONE")
+
+
+MIGRATIONS: tuple[Migration, ...] = (m001_conversations, m002_decisions, m003_soft_delete)
+
+
+def migrate(database: Database, migrations: Sequence[Migration] = MIGRATIONS) -> list[str]:
+    """Apply what is missing, all or nothing; returns the names of the steps that were applied now.
+
+    Raises StorageError when the database cannot be written, or was made by a newer version of the playground.
+    """
+    with database.write() as connection:
+        connection.execute(text(_APPLIED))
+        done = set(connection.scalars(text("SELECT name FROM migrations")))
+        unknown = sorted(done - {step.__name__ for step in migrations})
+        if unknown:
+            raise StorageError(
+                f"The database was made by a newer version of the playground (it has {unknown[-1]}). "
+                "Update the playground, or choose another folder with --data-dir."
+            )
+        missing = [step for step in migrations if step.__name__ not in done]
+        for step in missing:
+            step(connection)
+            connection.execute(
+                text("INSERT INTO migrations (name, applied_at) VALUES (:name, :at)"),
+                {"name": step.__name__, "at": utc_now().isoformat()},
+            )
+    return [step.__name__ for step in missing]
+
+
+def _run(connection: Connection, *statements: str) -> None:
+    for statement in statements:
+        connection.execute(text(statement))

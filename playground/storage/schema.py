@@ -1,0 +1,117 @@
+"""The tables as they are now. `migrations` is how a database gets there; a test holds the two together.
+
+A conversation is a tree of messages: `parent_id` points at the message before; a retry or an edit is a sibling.
+`leaf_id` is the end of the branch on display. `deleted_at` hides a conversation until it is purged or restored.
+`decisions` has one row for every ruling of the gate, never with text: offsets, scores and names only.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Column,
+    DateTime,
+    Dialect,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+)
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware time, kept in UTC; SQLite has no time zones, so they are put back when reading."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, _dialect: Dialect) -> datetime | None:
+        """Into UTC; a naive time would be ambiguous and is refused."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("times must be aware of their zone")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, _dialect: Dialect) -> datetime | None:
+        """Aware again."""
+        return value if value is None or value.tzinfo else value.replace(tzinfo=UTC)
+
+
+def _id(name: str, *more: Any, **options: Any) -> Column[Any]:
+    return Column(name, String(32), *more, **options)
+
+
+metadata = MetaData()
+
+conversations = Table(
+    "conversations",
+    metadata,
+    _id("id", primary_key=True),
+    Column("owner", String(64), nullable=False),
+    Column("title", Text, nullable=False),
+    Column("model_id", String(200)),
+    Column("system_prompt", Text, nullable=False),
+    Column("params", JSON(none_as_null=True)),
+    _id("leaf_id"),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    Column("deleted_at", UtcDateTime),
+    Index("conversations_by_owner", "owner", "updated_at"),
+)
+
+messages = Table(
+    "messages",
+    metadata,
+    _id("id", primary_key=True),
+    _id("conversation_id", ForeignKey("conversations.id", ondelete="CASCADE"), nullable=False),
+    _id("parent_id", ForeignKey("messages.id", ondelete="CASCADE")),
+    Column("role", String(16), nullable=False),
+    Column("content", Text, nullable=False),
+    Column("reasoning", Text, nullable=False),
+    Column("model_id", String(200)),
+    Column("finish_reason", String(16)),
+    Column("usage", JSON(none_as_null=True)),
+    Column("timings", JSON(none_as_null=True)),
+    Column("dropped_messages", Integer, nullable=False),
+    Column("verdicts", JSON, nullable=False),
+    Column("error", String(64)),
+    Column("created_at", UtcDateTime, nullable=False),
+    Index("messages_by_conversation", "conversation_id", "created_at"),
+    Index("messages_by_parent", "parent_id"),
+)
+
+decisions = Table(
+    "decisions",
+    metadata,
+    _id("id", primary_key=True),
+    _id("verdict_id", nullable=False),
+    _id("conversation_id"),
+    Column("direction", String(16), nullable=False),
+    Column("action", String(16), nullable=False),
+    Column("category", String(64)),
+    Column("score", Float),
+    Column("threshold", Float),
+    Column("span_start", Integer),
+    Column("span_end", Integer),
+    Column("detector", String(64)),
+    Column("version", String(64)),
+    Column("policy", String(64), nullable=False),
+    Column("language", String(8), nullable=False),
+    Column("model_id", String(200), nullable=False),
+    Column("degraded", JSON, nullable=False),
+    Column("unavailable", Boolean, nullable=False),
+    Column("elapsed_ms", Float, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Index("decisions_by_time", "created_at"),
+    Index("decisions_by_verdict", "verdict_id"),
+)
