@@ -66,7 +66,7 @@ def asset_routes() -> list[BaseRoute]:
 
 
 def _kept(path: str, content: str, media_type: str, caching: str) -> Route:
-    def answer(request: Request) -> Response:
+    async def answer(_: Request) -> Response:
         return Response(content, media_type=media_type, headers={"Cache-Control": caching})
 
     return Route(path, answer)

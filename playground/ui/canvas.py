@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
 from gradio.components import Component
+from gradio.events import Dependency
 
+from playground.errors import PlaygroundError
 from playground.services import Services
-from playground.ui.chat_view import ChatView
+from playground.ui.chat_view import ChatView, failed
 from playground.ui.owner import owner_of
 from playground.ui.words import Words
 
 Updates = dict[Component, object]
 Trigger = Callable[..., Any]
+Change = Callable[[ChatView, gr.EventData], ChatView]
+"""What an event does to the view; may raise PlaygroundError."""
 
 QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 """For every listener: no progress overlay, and no public API endpoint."""
@@ -30,7 +34,7 @@ class Context:
 
     def view(self, view: ChatView | None, request: gr.Request) -> ChatView:
         """The view of this tab; a new one when there is none yet or it belongs to another browser."""
-        owner = owner_of(request.request)
+        owner = owner_of(request)
         if view is None or view.owner != owner:
             return ChatView(owner, self.services.settings.default_model)
         return view
@@ -38,32 +42,35 @@ class Context:
 
 @dataclass(frozen=True, slots=True)
 class Canvas:
-    """The page as one thing to draw on: `components` are exactly the keys of what `render` returns."""
+    """The page as one thing to draw on: `components` and the state are exactly the keys of what `render` returns.
 
+    `following` is the listener that follows an answer; the page starts it whenever it is shown one being written.
+    """
+
+    context: Context
     state: gr.State
     components: Sequence[Component]
     render: Callable[[ChatView], Updates]
-    follow: Callable[..., Any]
-    followed: Sequence[Component]
-    settle: Callable[..., Any]
-    triggers: list[Trigger] = field(default_factory=list)
-    followers: list[Any] = field(default_factory=list)
+    following: Dependency
 
-    def wire(self, trigger: Trigger, handler: Callable[..., Updates], inputs: Sequence[Component] | None = None) -> None:
-        """On an event: let the handler change what is shown; if an answer is being written there, follow it to its end.
+    @property
+    def outputs(self) -> list[Component]:
+        """The keys of `render`."""
+        return [self.state, *self.components]
 
-        Whatever was followed before is let go of; the answer itself goes on.
+    def wire(self, trigger: Trigger, change: Change) -> None:
+        """On an event: let go of the answer that is followed (it goes on by itself), change the view, and redraw.
+
+        A PlaygroundError leaves the view as it was, with a notice.
         """
-        given = [self.state] if inputs is None else list(inputs)
-        changed = trigger(handler, given, [self.state, *self.components], queue=False, **QUIET)
-        following = changed.success(
-            self.follow, [self.state], list(self.followed), concurrency_limit=None, **QUIET
-        )
-        following.success(self.settle, [self.state], [self.state, *self.components], queue=False, **QUIET)
-        self.triggers.append(trigger)
-        self.followers.append(following)
 
-    def finish(self) -> None:
-        """Call once after all `wire` calls: an event that shows something else ends the following of what was shown."""
-        for trigger in self.triggers:
-            trigger(None, None, None, cancels=self.followers, queue=False, **QUIET)
+        def handler(view: ChatView | None, request: gr.Request, event: gr.EventData) -> Updates:
+            view = self.context.view(view, request)
+            try:
+                return self.render(change(view, event))
+            except PlaygroundError as error:
+                return self.render(failed(view, self.context.words, error))
+
+        # Two listeners, in this order: Gradio runs them one after the other, and would else end the next following.
+        trigger(None, None, None, cancels=[self.following], queue=False, **QUIET)
+        trigger(handler, [self.state], self.outputs, queue=False, **QUIET)

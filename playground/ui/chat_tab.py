@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import asdict, dataclass
 
 import gradio as gr
 from gradio.components import Component
+from gradio.events import Dependency
 
 from playground.errors import PlaygroundError
 from playground.ui import chat_view
-from playground.ui.canvas import QUIET, Canvas, Context, Updates
+from playground.ui.canvas import QUIET, Canvas, Change, Context, Updates
 from playground.ui.chat_view import ChatView
 from playground.ui.island import build_island, read_field
 from playground.ui.live_view import Live, live_line
 from playground.ui.message_view import chat_messages, message_rows
 from playground.ui.pace import Pace
 
-LATEX = [
+LATEX: list[dict[str, str | bool]] = [
     {"left": "$$", "right": "$$", "display": True},
     {"left": "\\[", "right": "\\]", "display": True},
     {"left": "\\(", "right": "\\)", "display": False},
 ]
+HEARTBEAT_SECONDS = 0.5
+"""An unchanged answer is told again after this long, so that a closed tab is noticed."""
 LONGEST_ID = 64
 LONGEST_TEXT = 20_000_000
 
@@ -56,9 +60,9 @@ def build_chat_tab() -> ChatTab:
         group_consecutive_messages=False,
         feedback_options=None,
         allow_tags=False,
-        latex_delimiters=list(LATEX),
+        latex_delimiters=LATEX,
     )
-    thread = build_island("thread", events=("retry", "version", "earlier", "refresh"))
+    thread = build_island("thread", events=("retry", "version", "earlier", "refresh", "follow"))
     live = build_island("live")
     with gr.Column(elem_id="dock", min_width=0):
         notice = build_island("notice")
@@ -103,8 +107,8 @@ def _hero(view: ChatView, context: Context) -> dict[str, object]:
     return {"title": words("hero.title"), "text": words("hero.text", model=spec.name), "suggestions": suggestions[:4]}
 
 
-def following(tab: ChatTab, context: Context) -> Callable[..., AsyncIterator[Updates]]:
-    """The handler that follows the answer being written: a few updates a second, and never the engine itself."""
+def wire_following(tab: ChatTab, state: gr.State, context: Context) -> Dependency:
+    """Connect the listener that follows the answer being written: a few updates a second, of two components only."""
     pace = Pace()
     chat = context.services.chat
     words = context.words
@@ -115,32 +119,35 @@ def following(tab: ChatTab, context: Context) -> Callable[..., AsyncIterator[Upd
         if run is None or not view.messages:
             return
         model = context.services.catalog.get(view.model_id).name
+        seen, told = -1, 0.0
         with pace.follower():
             while not run.done:
                 snapshot = run.snapshot()
-                shown = chat_view.following(view, snapshot)
-                yield {
-                    tab.chat: chat_messages(shown, words, thinking=True),
-                    tab.live: asdict(live_line(snapshot, model, words)),
-                }
-                await _change(run.snapshot, snapshot.version, pace)
+                if snapshot.version != seen or time.monotonic() - told > HEARTBEAT_SECONDS:
+                    seen, told = snapshot.version, time.monotonic()
+                    shown = chat_view.following(view, snapshot)
+                    yield {
+                        tab.chat: chat_messages(shown, words, thinking=True),
+                        tab.live: asdict(live_line(snapshot, model, words)),
+                    }
+                await asyncio.sleep(pace.interval)
 
-    return follow
+    listen = tab.thread.follow
+    following: Dependency = listen(follow, [state], [tab.chat, tab.live], concurrency_limit=None, **QUIET)
+    return following
 
 
 def wire_chat_tab(tab: ChatTab, canvas: Canvas, context: Context) -> None:
     """Connect composer and thread."""
     chat, words = context.services.chat, context.words
 
-    def on_send(view: ChatView | None, request: gr.Request, event: gr.EventData) -> Updates:
-        view = context.view(view, request)
-        ticket = ""
+    def send(view: ChatView, event: gr.EventData) -> ChatView:
+        ticket = read_field(event, "ticket", LONGEST_ID)
         try:
-            ticket = read_field(event, "ticket", LONGEST_ID)
             text, edit = read_field(event, "text", LONGEST_TEXT), read_field(event, "edit", LONGEST_ID)
-            return canvas.render(chat_view.sent(view, chat, words, text=text, ticket=ticket, edit=edit))
+            return chat_view.sent(view, chat, words, text=text, ticket=ticket, edit=edit)
         except PlaygroundError as error:
-            return canvas.render(chat_view.failed(view, words, error, ticket))
+            return chat_view.failed(view, words, error, ticket)
 
     def on_stop(view: ChatView | None, request: gr.Request) -> None:
         view = context.view(view, request)
@@ -148,21 +155,12 @@ def wire_chat_tab(tab: ChatTab, canvas: Canvas, context: Context) -> None:
         if run is not None:
             run.cancel()
 
-    def on_message(
-        change: Callable[[ChatView, str], ChatView],
-    ) -> Callable[[ChatView | None, gr.Request, gr.EventData], Updates]:
-        def handler(view: ChatView | None, request: gr.Request, event: gr.EventData) -> Updates:
-            view = context.view(view, request)
-            try:
-                return canvas.render(change(view, read_field(event, "id", LONGEST_ID)))
-            except PlaygroundError as error:
-                return canvas.render(chat_view.failed(view, words, error))
+    def with_id(change: Callable[[ChatView, str], ChatView]) -> Change:
+        return lambda view, event: change(view, read_field(event, "id", LONGEST_ID))
 
-        return handler
-
-    canvas.wire(tab.composer.send, on_send)
+    canvas.wire(tab.composer.send, send)
     tab.composer.stop(on_stop, [canvas.state], None, queue=False, **QUIET)
-    canvas.wire(tab.thread.retry, on_message(lambda view, id: chat_view.retried(view, chat, words, id)))
-    canvas.wire(tab.thread.version, on_message(lambda view, id: chat_view.selected(view, chat, id)))
-    canvas.wire(tab.thread.earlier, on_message(lambda view, _: chat_view.widened(chat_view.refreshed(view, chat))))
-    canvas.wire(tab.thread.refresh, on_message(lambda view, _: chat_view.refreshed(view, chat)))
+    canvas.wire(tab.thread.retry, with_id(lambda view, message: chat_view.retried(view, chat, words, message)))
+    canvas.wire(tab.thread.version, with_id(lambda view, message: chat_view.selected(view, chat, message)))
+    canvas.wire(tab.thread.earlier, lambda view, _: chat_view.widened(chat_view.refreshed(view, chat)))
+    canvas.wire(tab.thread.refresh, lambda view, _: chat_view.refreshed(view, chat))

@@ -71,19 +71,15 @@ def refreshed(view: ChatView, service: ChatService) -> ChatView:
     return _with_thread(view, service.thread(view.owner, view.conversation_id))
 
 
-def sent(
-    view: ChatView, service: ChatService, words: Words, *, text: str, ticket: str, edit: str = ""
-) -> ChatView:
+def sent(view: ChatView, service: ChatService, words: Words, *, text: str, ticket: str, edit: str = "") -> ChatView:
     """Ask `text`; `edit` is the id of an earlier question that it replaces, as a new version.
 
     Raises what `ChatService.start` raises, and InvalidRequest for a message that is not on display.
     """
     if not text.strip():
         raise InvalidRequest(words("error.empty"))
-    if edit:
-        parent_id = find(view, edit).parent_id
-    else:
-        parent_id = view.messages[-1].id if view.messages else None
+    last = view.messages[-1].id if view.messages else None
+    parent_id = find(view, edit).parent_id if edit else last
     run = service.start(_request(view, words, text, parent_id))
     end = run.snapshot().end
     if isinstance(end, Blocked) and run.user_message_id is None:
@@ -135,8 +131,8 @@ def with_settings(
 
 def failed(view: ChatView, words: Words, error: PlaygroundError, ticket: str = "") -> ChatView:
     """Tell about an error. A message that was being sent is given back."""
-    refused = {"ticket": ticket, "outcome": "refused"} if ticket else {}
-    return replace(view, notice=error_notice(error, words), **refused)
+    view = replace(view, notice=error_notice(error, words))
+    return replace(view, ticket=ticket, outcome="refused") if ticket else view
 
 
 def following(view: ChatView, snapshot: RunSnapshot) -> tuple[Message, ...]:

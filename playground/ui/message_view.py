@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from playground.domain import Message
+from playground.ui.markdown import without_media
 from playground.ui.notice_view import Notice, message_notices
 from playground.ui.words import Words
 
@@ -49,7 +50,7 @@ def chat_messages(messages: Iterable[Message], words: Words, *, thinking: bool =
 
 def _chat_message(role: str, text: str) -> ChatMessage:
     # A plain string would lose its leading spaces in Gradio; a text part is taken as it is.
-    return {"role": role, "content": [{"type": "text", "text": text}]}
+    return {"role": role, "content": [{"type": "text", "text": without_media(text)}]}
 
 
 def message_rows(
@@ -94,8 +95,7 @@ def message_stats(message: Message, words: Words) -> tuple[tuple[str, str], ...]
     if speed is not None:
         digits = 1 if speed < 100 else 0
         stats.append((words("stats.speed", value=words.number(speed, digits)), words("stats.speed_hint")))
-    first = words.number(timings.first_token, 2)
-    stats.append((words("stats.first", value=first), words("stats.first_hint")))
+    stats.append((words("stats.first", value=_seconds(timings.first_token, words)), words("stats.first_hint")))
     stats.append((words("stats.tokens", count=words.number(usage.completion_tokens)), words("stats.tokens_hint")))
     if usage.cached_tokens:
         counts = {"count": words.number(usage.prompt_tokens), "cached": words.number(usage.cached_tokens)}
@@ -103,5 +103,11 @@ def message_stats(message: Message, words: Words) -> tuple[tuple[str, str], ...]
     elif usage.prompt_tokens:
         stats.append((words("stats.prompt", count=words.number(usage.prompt_tokens)), words("stats.prompt_hint")))
     if timings.queued >= 0.1:
-        stats.append((words("stats.queued", value=words.number(timings.queued, 1)), words("stats.queued_hint")))
+        stats.append((words("stats.queued", value=_seconds(timings.queued, words)), words("stats.queued_hint")))
     return tuple(stats)
+
+
+def _seconds(seconds: float, words: Words) -> str:
+    if seconds < 0.9995:
+        return words("stats.milliseconds", value=max(1, round(seconds * 1000)))
+    return words("stats.seconds", value=words.number(seconds, 1))

@@ -4,14 +4,26 @@ from __future__ import annotations
 
 import re
 import secrets
-from http.cookies import SimpleCookie
+from collections.abc import Mapping
+from typing import Protocol
 
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from playground.errors import InvalidRequest
+
 COOKIE = "playground_owner"
 YEAR_SECONDS = 31_536_000
 _FORM = re.compile(r"[0-9a-f]{32}")
+
+
+class HasCookies(Protocol):
+    """A request, Starlette's or Gradio's."""
+
+    @property
+    def cookies(self) -> Mapping[str, str]:
+        """The cookies of the request."""
+        ...
 
 
 def new_owner() -> str:
@@ -19,23 +31,31 @@ def new_owner() -> str:
     return secrets.token_hex(16)
 
 
-def owner_of(connection: HTTPConnection) -> str:
+def owner_of(request: HasCookies) -> str:
     """The owner of a request that came through `OwnerCookie`."""
-    owner = connection.cookies.get(COOKIE, "")
+    owner = request.cookies.get(COOKIE, "")
     if not _FORM.fullmatch(owner):
-        raise PermissionError("a request came in without an owner")
+        raise InvalidRequest("This request has no owner. Allow cookies for this page and reload it.")
     return owner
 
 
 class OwnerCookie:
-    """Gives every browser an owner: sets the cookie on the first answer, and shows it to the handlers at once."""
+    """Gives every browser an owner: sets the cookie on the first answer, and shows it to the handlers at once.
 
-    def __init__(self, app: ASGIApp) -> None:
+    Only for what is below `paths`: files and health checks know nobody.
+    """
+
+    def __init__(self, app: ASGIApp, paths: tuple[str, ...]) -> None:
         self._app = app
+        self._paths = paths
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, with an owner."""
-        if scope["type"] != "http" or _FORM.fullmatch(HTTPConnection(scope).cookies.get(COOKIE, "")):
+        if (
+            scope["type"] != "http"
+            or not scope["path"].startswith(self._paths)
+            or _FORM.fullmatch(HTTPConnection(scope).cookies.get(COOKIE, ""))
+        ):
             await self._app(scope, receive, send)
             return
         owner = new_owner()
@@ -59,6 +79,5 @@ def _with_owner(scope: Scope, owner: str) -> Scope:
 
 
 def _cookie_header(owner: str, *, secure: bool) -> bytes:
-    cookie: SimpleCookie = SimpleCookie({COOKIE: owner})
-    cookie[COOKIE].update({"path": "/", "max-age": YEAR_SECONDS, "httponly": True, "samesite": "Lax", "secure": secure})
-    return cookie[COOKIE].OutputString().encode("latin-1")
+    secured = "; Secure" if secure else ""
+    return f"{COOKIE}={owner}; Path=/; Max-Age={YEAR_SECONDS}; HttpOnly; SameSite=Lax{secured}".encode("latin-1")

@@ -14,22 +14,12 @@ from playground.ui.assets import load_assets
 from playground.ui.words import LANGUAGES, Words, load_words
 
 # Gradio builds its components from inline scripts and templates, so those stay allowed; no other host is.
-POLICY = "; ".join(
-    [
-        "default-src 'self'",
-        "script-src 'self' 'unsafe-inline' 'unsafe-eval'",
-        "style-src 'self' 'unsafe-inline'",
-        "img-src 'self' data: blob:",
-        "media-src 'self' blob:",
-        "font-src 'self' data:",
-        "connect-src 'self'",
-        "worker-src 'self' blob:",
-        "object-src 'none'",
-        "base-uri 'self'",
-        "form-action 'self'",
-        "frame-ancestors 'self'",
-    ]
+POLICY = (
+    "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data: blob:; media-src 'self' blob:; font-src 'self' data:; connect-src 'self'; "
+    "worker-src 'self' blob:; object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'self'"
 )
+VIEWPORT = "width=device-width, initial-scale=1, viewport-fit=cover, interactive-widget=resizes-content"
 MOUNTS = tuple(f"/{language}" for language in LANGUAGES)
 PAGES: dict[str, Language] = {f"/{code}{end}": code for code in LANGUAGES for end in ("", "/")}
 HEADERS = {
@@ -44,7 +34,7 @@ HEADERS = {
 # API, editing by a model, monitoring) answer 404.
 OPEN = re.compile(
     r"/(en|vi)(/|/theme\.css|/config/?|/(assets|static|svelte)/[^?]+"
-    r"|/gradio_api/(theme\.css|queue/join|queue/data|run/predict/?|cancel|heartbeat/\w+|startup-events|app_id/?))?"
+    r"|/gradio_api/(theme\.css|queue/join|queue/data|run/predict/?|cancel|reset|heartbeat/\w+|startup-events|app_id/?))?"
 )
 _GRADIO_HEAD = re.compile(
     r'\s*<meta\s+(?:property="og:|name="(?:twitter:|viewport"))[^>]*>|\s*<link rel="manifest"[^>]*>'
@@ -129,7 +119,7 @@ def own_head(words: Words) -> str:
     return f"""
 <title>{title}</title>
 <meta name="description" content="{description}">
-<meta name="viewport" content="width=device-width, initial-scale=1, viewport-fit=cover, interactive-widget=resizes-content">
+<meta name="viewport" content="{VIEWPORT}">
 <meta property="og:title" content="{title}">
 <meta property="og:description" content="{description}">
 <meta property="og:type" content="website">

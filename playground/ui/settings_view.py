@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 
@@ -74,7 +75,7 @@ def read_params(table: Mapping[str, object], base: SamplingParams) -> SamplingPa
 def _number(item: Field, value: object) -> float | int | None:
     if value is None and item.optional:
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         raise InvalidRequest(f"{item.name} is {value!r}; it must be a number.")
     if item.digits:
         return float(value)

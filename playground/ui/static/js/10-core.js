@@ -122,9 +122,13 @@
   };
 
   // Gradio makes each island once; the part of that name draws it from props.value and calls trigger(event, data).
+  // Nothing is drawn before there is data; parts without data are drawn once.
   const mount = (name, element, props, trigger, watch) => {
-    const draw = playground.islands[name](element.firstElementChild || element, trigger, () => props.value);
-    const redraw = () => props.value && draw(props.value);
+    const frame = element.querySelector(`.island-${name}`);
+    const draw = playground.islands[name](frame, trigger);
+    const redraw = () => {
+      if (!draw.length || (props.value && Object.keys(props.value).length)) draw(props.value);
+    };
     watch("value", redraw);
     redraw();
   };

@@ -5,7 +5,7 @@
   const wrap = () => document.querySelector("#chat .message-wrap");
   const state = { value: null, live: null, trigger: null, scheduled: false, busy: false };
 
-  const act = (kind, id) => state.trigger("act", { kind, id });
+  const act = (kind, id = "") => state.trigger(kind, { id });
 
   const versions = (row) => {
     const box = el("span", "versions");
@@ -83,17 +83,17 @@
     if (!button) {
       button = el("button", "btn earlier");
       button.id = "earlier";
-      button.addEventListener("click", () => act("earlier", ""));
+      button.addEventListener("click", () => act("earlier"));
       parent.prepend(button);
     }
     button.textContent = word("thread.earlier", { count });
   };
 
   const drawLive = (parent) => {
-    let line = document.getElementById("live");
+    let line = document.getElementById("live-line");
     if (!line) {
       line = el("div", "live", el("span", "live-dots", el("i"), el("i"), el("i")), el("span", "live-text"), el("progress"));
-      line.id = "live";
+      line.id = "live-line";
     }
     const live = state.live;
     line.hidden = !live?.text;
@@ -162,7 +162,7 @@
     let hiddenAt = 0;
     document.addEventListener("visibilitychange", () => {
       if (document.hidden) hiddenAt = Date.now();
-      else if (state.value?.busy && Date.now() - hiddenAt > 10000) act("refresh", ""); // a phone cuts streams it hides
+      else if (state.value?.busy && Date.now() - hiddenAt > 10000) act("refresh"); // a phone cuts streams it hides
     });
     return (value) => {
       const was = state.value;
@@ -171,6 +171,7 @@
       playground.busy = value.busy;
       document.documentElement.classList.toggle("empty", value.empty);
       address(value.conversation);
+      if (value.busy) act("follow");
       if (was?.busy && !value.busy) announce(value.announcement || word("thread.finished"));
       if (!was?.busy && value.busy) announce(word("thread.started"));
       schedule();

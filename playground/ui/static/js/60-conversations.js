@@ -3,6 +3,7 @@
   const { el, icon, iconButton, word } = playground;
   const DAY = 86400000;
   let trigger, list, search, value;
+  let timer = 0;
 
   const midnight = (date) => new Date(date.getFullYear(), date.getMonth(), date.getDate()).getTime();
 
@@ -100,10 +101,12 @@
     search.type = "search";
     search.placeholder = word("conversations.search");
     search.setAttribute("aria-label", word("conversations.search"));
-    let timer = 0;
     search.addEventListener("input", () => {
       clearTimeout(timer);
-      timer = setTimeout(() => trigger("search", { query: search.value }), 200);
+      timer = setTimeout(() => {
+        timer = 0;
+        trigger("search", { query: search.value });
+      }, 200);
     });
     list = el("nav", "conversation-list");
     list.setAttribute("aria-label", word("conversations.label"));
@@ -114,6 +117,8 @@
     return (next) => {
       value = next;
       if (!list.querySelector(".rename")) draw();
+      // Another event redrew the whole list: ask for the search again.
+      if (next.query !== search.value && !timer) trigger("search", { query: search.value });
     };
   };
 })();

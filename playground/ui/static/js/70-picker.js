@@ -1,15 +1,16 @@
 // The model picker: a button with the model's name, and a dialog with search, filters and cards.
 (() => {
   const { el, icon, iconButton, word } = playground;
+  let models = [];
   let value, trigger, dialog, query, chips, grid, button;
   let filter = "";
 
   const plain = (text) => text.normalize("NFD").replace(/[\u0300-\u036f]/g, "").replace(/đ/gi, "d").toLowerCase();
-  const hit = (model) => plain([model.name, model.id, model.family, model.description, ...model.tags].join(" "));
+  const hit = (model) => plain([model.name, model.id, model.family, model.description, ...model.tags.flat(), ...model.facts.flat()].join(" "));
   const matches = () =>
-    value.models.filter((model) => {
+    models.filter((model) => {
       const words = plain(query.value).split(/\s+/).filter(Boolean);
-      return words.every((part) => hit(model).includes(part)) && (!filter || model.tags.includes(filter));
+      return words.every((part) => hit(model).includes(part)) && (!filter || model.tags.some(([tag]) => tag === filter));
     });
 
   const choose = (id) => {
@@ -48,9 +49,9 @@
   };
 
   const drawChips = () => {
-    const tags = [...new Set(value.models.flatMap((model) => model.tags))];
-    const chip = (tag) => {
-      const node = el("button", "chip", tag ? word(`tag.${tag}`) : word("picker.all"));
+    const tags = new Map([["", word("picker.all")], ...models.flatMap((model) => model.tags)]);
+    const chip = ([tag, name]) => {
+      const node = el("button", "chip", name);
       node.setAttribute("aria-pressed", String(tag === filter));
       node.addEventListener("click", () => {
         filter = tag;
@@ -59,14 +60,12 @@
       });
       return node;
     };
-    chips.replaceChildren(...(tags.length > 1 ? ["", ...tags].map(chip) : []));
+    chips.replaceChildren(...(tags.size > 2 ? [...tags].map(chip) : []));
   };
 
   const drawButton = () => {
-    const model = value.models.find((one) => one.id === value.chosen);
-    const dot = el("span", `dot dot-${model?.state ?? "missing"}`);
-    button.replaceChildren(dot, el("span", "picker-name", model?.name ?? value.chosen), icon("down", 16));
-    button.setAttribute("aria-label", word("picker.button", { model: model?.name ?? value.chosen }));
+    button.replaceChildren(el("span", `dot dot-${value.state}`), el("span", "picker-name", value.name), icon("down", 16));
+    button.setAttribute("aria-label", word("picker.button", { model: value.name }));
     button.title = word("picker.hint");
   };
 
@@ -126,5 +125,12 @@
       drawButton();
       if (dialog.open) drawGrid();
     };
+  };
+
+  playground.islands.models = () => (next) => {
+    models = next.models;
+    if (!dialog?.open) return;
+    drawChips();
+    drawGrid();
   };
 })();
