@@ -33,7 +33,8 @@ def shorten(text: str, limit: int) -> str:
 
     Invisible characters that change the writing direction are left out: a title stands among the page's own words.
     """
-    line = _SPACES.sub(" ", _BIDI.sub("", text[: limit * 8])).strip()
+    text = text.strip()
+    line = _SPACES.sub(" ", _BIDI.sub("", text[: limit * 8]))
     if len(line) <= limit and len(text) <= limit * 8:
         return line
     cut = line[: limit - 1]

@@ -143,7 +143,8 @@ class Draft:
             self._run.emit(kind(screened.text))
         if screened.blocked:
             self._blocked = screened.verdict
-        self._run.note(self.verdicts)
+        elif screened.verdict is not None:
+            self._run.note(self.verdicts)
 
     def _tell_held(self) -> None:
         held = sum(guard.held for guard in self._guards.values())

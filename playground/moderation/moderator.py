@@ -1,35 +1,133 @@
-"""Stands in until the moderation branch lands: everything passes."""
+"""The gate as the rest of the house sees it: one policy, its detectors, both directions."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
 
-from playground.domain import Direction, Language, Verdict
-from playground.moderation.contract import Moderator, OutputGuard, Screened
+from playground.domain import Action, Direction, Finding, Language, Ruling, Verdict
+from playground.errors import DetectorUnavailable
+from playground.moderation.contract import Detector, Screened
+from playground.moderation.guard import StreamGuard
+from playground.moderation.policy import Policy, load_policy
+from playground.moderation.redaction import guess_language, redact
+from playground.moderation.registry import DETECTORS, DetectorFactory
+from playground.moderation.screening import scan_with, strictest
+
+_SEAM = 64  # characters on either side of the border between two messages
+_SEAM_TURNS = 4
 
 
-class _Open:
+class UnavailableDetector:
+    """Stands for a detector that could not be made; it is unavailable to everyone who asks."""
+
+    version = ""
+    reach = 0
+
+    def __init__(self, name: str, reason: str) -> None:
+        self.name = name
+        self._reason = reason
+
+    def scan(self, text: str) -> list[Finding]:  # noqa: ARG002 - the contract's signature
+        """Raises DetectorUnavailable with the reason."""
+        raise DetectorUnavailable(self._reason)
+
+    def unsettled(self, text: str) -> int:  # noqa: ARG002
+        """Nothing waits for a detector that cannot look."""
+        return 0
+
+
+class PolicyModerator:
+    """A Moderator under one policy. Detectors keep no state, so it may be shared between threads."""
+
+    def __init__(self, policy: Policy, detectors: Mapping[str, Detector]) -> None:
+        self.policy = policy
+        self._detectors = {way: tuple(detectors[name] for name in policy.detectors[way]) for way in Direction}
+
     def check_input(
-        self, text: str, *, context: Sequence[str] = (), language: Language = "en", model_id: str = ""
+        self,
+        text: str,
+        *,
+        context: Sequence[str] = (),
+        language: Language = "en",
+        model_id: str = "",  # noqa: ARG002 - the contract's; rules per model come with the safety layer
     ) -> Screened:
-        return Screened(text)
+        """Screen what a person typed. `context` are the earlier turns, newest last: what only comes about where one
+        of them meets the new text ("ki", "ll yourself") counts as well.
+
+        A detector that cannot run never raises here: the policy makes a blocking or a degraded verdict of it.
+        """
+        began = time.perf_counter()
+        detectors = self._detectors[Direction.INPUT]
+        scan = scan_with(detectors, text)
+        seams = self._seam_findings(detectors, text, context)
+        rulings = tuple(
+            ruling
+            for ruling in (self.policy.rule(Direction.INPUT, finding) for finding in (*scan.findings, *seams))
+            if ruling.action is not Action.ALLOW
+        )
+        stopped = bool(scan.failed) and self.policy.unavailable == "block"
+        action = Action.BLOCK if stopped else strictest(rulings)
+        if not rulings and not scan.failed:
+            return Screened(text)
+        verdict = Verdict(
+            direction=Direction.INPUT,
+            action=action,
+            rulings=rulings,
+            policy=self.policy.name,
+            elapsed_ms=(time.perf_counter() - began) * 1000,
+            degraded=scan.failed,
+            unavailable=stopped and strictest(rulings) is not Action.BLOCK,
+        )
+        return Screened(_passed(text, action, rulings, guess_language(text, language)), verdict)
 
     def guard(
-        self, direction: Direction = Direction.OUTPUT, *, language: Language = "en", model_id: str = ""
-    ) -> OutputGuard:
-        return _OpenGuard()
+        self,
+        direction: Direction = Direction.OUTPUT,
+        *,
+        language: Language = "en",
+        model_id: str = "",  # noqa: ARG002
+    ) -> StreamGuard:
+        """A new guard for one stream."""
+        return StreamGuard(self.policy, self._detectors[direction], direction, language)
+
+    def _seam_findings(self, detectors: Sequence[Detector], text: str, context: Sequence[str]) -> list[Finding]:
+        head = text[:_SEAM]
+        found: dict[tuple[str, int], Finding] = {}
+        for turn in context[-_SEAM_TURNS:] if head else ():
+            for glue in ("", " "):
+                tail = turn[-_SEAM:] + glue
+                border = len(tail)
+                for finding in scan_with(detectors, tail + head).findings:
+                    start, end = finding.span
+                    if start < border - len(glue) and end > border:
+                        found[finding.category, end] = replace(finding, span=(0, end - border))
+        return list(found.values())
 
 
-class _OpenGuard:
-    held = 0
-    verdicts: tuple[Verdict, ...] = ()
+def build_moderator(policy: str | Path, registry: Mapping[str, DetectorFactory] = DETECTORS) -> PolicyModerator:
+    """The gate under a built-in policy ("standard", "strict", "lenient", "off") or that of a TOML file.
 
-    def feed(self, delta: str) -> Screened:
-        return Screened(delta)
+    A detector that cannot be made does not stop the start; the policy deals with its absence at every check.
 
-    def finish(self) -> Screened:
-        return Screened("")
+    Raises PolicyError when the policy is unknown or malformed.
+    """
+    loaded = load_policy(policy, tuple(registry))
+    names = {name for way in Direction for name in loaded.detectors[way]}
+    return PolicyModerator(loaded, {name: _made(name, registry[name]) for name in names})
 
 
-def build_moderator(policy: str) -> Moderator:
-    return _Open()
+def _made(name: str, factory: DetectorFactory) -> Detector:
+    try:
+        return factory()
+    except DetectorUnavailable as error:
+        return UnavailableDetector(name, str(error))
+
+
+def _passed(text: str, action: Action, rulings: Sequence[Ruling], language: Language) -> str:
+    if action is Action.BLOCK:
+        return ""
+    covered = [ruling for ruling in rulings if ruling.action is Action.REDACT]
+    return redact(text, 0, len(text), covered, language) if covered else text

@@ -1,0 +1,121 @@
+"""Secrets: keys and tokens of well-known services, private key blocks, and assignments of random-looking values."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Iterator
+
+from playground.domain import Finding
+
+_B = r"(?<![A-Za-z0-9_-])"
+_SHAPES = {
+    "anthropic": r"sk-ant-[A-Za-z0-9_-]{20,}",
+    "openai": r"sk-(?!ant-)(?:proj-|svcacct-|admin-|or-v1-)?[A-Za-z0-9_-]{20,}",
+    "github": r"gh[pousr]_[A-Za-z0-9]{30,}|github_pat_[A-Za-z0-9_]{22,}",
+    "gitlab": r"glpat-[A-Za-z0-9_-]{20,}",
+    "huggingface": r"hf_[A-Za-z0-9]{30,}",
+    "aws": r"(?:AKIA|ASIA)[A-Z0-9]{16}",
+    "google": r"AIza[A-Za-z0-9_-]{35}",
+    "slack": r"xox[abeoprs]-[A-Za-z0-9-]{10,}",
+    "stripe": r"[rs]k_(?:live|test)_[A-Za-z0-9]{16,}",
+    "npm": r"npm_[A-Za-z0-9]{36}",
+    "telegram": r"[0-9]{8,10}:AA[A-Za-z0-9_-]{33}",
+    "jwt": r"eyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}",
+}
+_KNOWN = re.compile(_B + "(?:" + "|".join(f"(?P<{name}>{shape})" for name, shape in _SHAPES.items()) + ")")
+_WORDY = {"openai", "anthropic", "npm"}  # shapes that a line of words and hyphens has too
+# What every shape begins with: tokens that begin otherwise need no holding back beyond a short tail.
+_BEGINNING = re.compile(
+    _B + r"(?:sk[-_]|rk_|gh[pousr]_|github_pat_|glpat-|hf_|AKIA|ASIA|AIza|xox|npm_|eyJ|[0-9]{8,10}:A)"
+)
+_KEY_HEADER = re.compile(r"-----BEGIN (?:[A-Z0-9]+ ){0,4}PRIVATE KEY(?: BLOCK)?-----")
+_KEY_BODY = re.compile(r"[A-Za-z0-9+/=\s:,]{0,7900}")
+_KEY_END = re.compile(r"-----END (?:[A-Z0-9]+ ){0,4}PRIVATE KEY(?: BLOCK)?-----")
+_NAMES = r"(?:api|secret|access|auth|private|client|bearer|encryption)[_ -]?(?:key|token|secret)"
+_ASSIGNED = re.compile(
+    rf"(?i)(?<![A-Za-z]){_NAMES}[\"'`]?\s{{0,4}}(?::=|=>|[:=])\s{{0,4}}[\"'`]?([A-Za-z0-9+/_.~-]{{16,200}})"
+)
+_ASSIGNING = re.compile(
+    rf"(?i)(?<![A-Za-z]){_NAMES}[\"'`]?\s{{0,4}}(?::=?|=>?)?\s{{0,4}}[\"'`]?[A-Za-z0-9+/_.~-]{{0,200}}\Z"
+)
+_TOKEN_BACKWARDS = re.compile(r"[A-Za-z0-9_.+/~:-]*")
+_DASHES_BACKWARDS = re.compile(r"-{1,5}")
+_SHORT = 128
+
+
+class SecretsDetector:
+    """Finds credentials; the explanation names the service or the kind ("github", "private_key", "assignment")."""
+
+    name = "secrets"
+    version = "1"
+    reach = 8192
+
+    def scan(self, text: str) -> list[Finding]:
+        """Every credential, longest reading first."""
+        return [
+            Finding("secret", score, (start, end), self.name, self.version, kind)
+            for start, end, score, kind in _secrets(text)
+        ]
+
+    def unsettled(self, text: str) -> int:
+        """From the start of a token, key block or assignment that may still be going on, to the end of `text`."""
+        begin = text.rfind("-----BEGIN", max(0, len(text) - self.reach))
+        if begin >= 0 and not _ended(text, begin):
+            return len(text) - begin
+        tail = text[-self.reach :][::-1]
+        match = _TOKEN_BACKWARDS.match(tail)
+        run = match.end() if match else 0
+        if run > _SHORT:
+            token = text[-run:]
+            known = _BEGINNING.search(token)
+            run = run - known.start() if known else _SHORT
+        assigning = _ASSIGNING.search(text[-320:])
+        return max(run, assigning.end() - assigning.start() if assigning else 0)
+
+
+def _ended(text: str, begin: int) -> bool:
+    """Whether the block that begins there is closed, or cannot be a private key."""
+    header_end = text.find("-----", begin + 10)
+    if header_end < 0:
+        return len(text) - begin > 80
+    if "PRIVATE KEY" not in text[begin:header_end]:
+        return True
+    closing = text.find("-----END", header_end)
+    return closing >= 0 and text.find("-----", closing + 8) >= 0
+
+
+def _secrets(text: str) -> Iterator[tuple[int, int, float, str]]:
+    for start, end in _private_keys(text):
+        yield start, end, 1.0, "private_key"
+    for match in _KNOWN.finditer(text):
+        if len(set(match[0])) >= 10 and (match.lastgroup not in _WORDY or _looks_random(match[0])):
+            yield *match.span(), 0.95, match.lastgroup or "token"
+    for match in _ASSIGNED.finditer(text):
+        if _looks_random(match[1]) and not _KNOWN.match(match[1]):
+            yield *match.span(1), 0.7, "assignment"
+
+
+def _private_keys(text: str) -> Iterator[tuple[int, int]]:
+    """Key blocks from header to end line; without an end line, as far as the encoded body goes."""
+    place = text.find("-----BEGIN")
+    while place >= 0:
+        stop = place + 10
+        header = _KEY_HEADER.match(text, place)
+        if header:
+            closing = text.find("-----END", header.end(), place + 8000)
+            end = _KEY_END.match(text, closing) if closing >= 0 else None
+            body = _KEY_BODY.match(text, header.end())
+            stop = end.end() if end else body.end() if body else header.end()
+            yield place, stop
+        place = text.find("-----BEGIN", stop)
+
+
+def _looks_random(value: str) -> bool:
+    """Whether letters and digits are mixed as in a generated value; "your_api_key_goes_here" is not."""
+    if not any(char.isdigit() for char in value) or not any(char.isalpha() for char in value):
+        return False
+    counts = Counter(value)
+    entropy = -sum(n / len(value) * math.log2(n / len(value)) for n in counts.values())
+    return entropy >= 3.0

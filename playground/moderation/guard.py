@@ -1,0 +1,198 @@
+"""The output guard: of a stream of text it lets through what is cleared, unit by unit, and nothing else.
+
+A unit (a clause, say) is released once every detector has seen it together with all that could still change what is
+found in it. Units follow from the text alone, so the result does not depend on how the text was cut on its way here.
+Every character is looked at a bounded number of times: a unit has a least and a greatest length, and an attempt that
+releases nothing is repeated only after the waiting text has grown by a share of itself.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from playground.domain import Action, Direction, Language, Ruling, Verdict
+from playground.errors import DetectorUnavailable
+from playground.moderation.contract import Detector, Screened
+from playground.moderation.policy import Policy
+from playground.moderation.redaction import guess_language, redact
+from playground.moderation.remote_images import Fences
+from playground.moderation.screening import scan_with, strictest, unsettled_with
+from playground.moderation.segmentation import UNITS, unit_ends
+
+_NOTHING = Screened("")
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """One look at the waiting text: `window` is released context up to `offset`, then what waits."""
+
+    window: str
+    offset: int
+    rulings: tuple[Ruling, ...]
+    failed: tuple[str, ...]
+    began: float
+
+
+_CONTEXT = 256  # released characters that detectors see again, to the left of what they decide about
+_PROBE = 20  # characters in which the end of a unit is recognised
+
+
+class StreamGuard:
+    """An OutputGuard for one stream under one policy. Not to be shared between threads."""
+
+    def __init__(
+        self, policy: Policy, detectors: Sequence[Detector], direction: Direction, language: Language = "en"
+    ) -> None:
+        self._policy = policy
+        self._detectors = tuple(detectors)
+        self._direction = direction
+        self._language: Language = language
+        self._unit = UNITS[policy.unit]
+        self._parts: list[str] = []
+        self._held = 0
+        self._context = ""
+        self._probe = ""
+        self._ready = False
+        self._due = self._unit.shortest
+        self._fences = Fences()
+        self._verdicts: list[Verdict] = []
+        self._degraded: set[str] = set()
+        self._closed = False
+
+    @property
+    def held(self) -> int:
+        """How many characters are held back right now."""
+        return self._held
+
+    @property
+    def verdicts(self) -> tuple[Verdict, ...]:
+        """Every decision so far (warned, redacted, blocked, degraded)."""
+        return tuple(self._verdicts)
+
+    def feed(self, delta: str) -> Screened:
+        """Take in more text; returns what is cleared by now. After a blocking verdict or the end: nothing."""
+        if self._closed or not delta:
+            return _NOTHING
+        if not self._detectors:
+            return Screened(delta)
+        self._parts.append(delta)
+        self._held += len(delta)
+        if not self._ready:
+            probe = self._probe + delta
+            self._ready = self._unit.ends.search(probe) is not None
+            self._probe = probe[-_PROBE:]
+        overlong = 0 < self._unit.longest < self._held
+        if self._held < self._due or not (self._ready or overlong):
+            return _NOTHING
+        return self._advance(final=False)
+
+    def finish(self) -> Screened:
+        """The stream has ended; returns the rest, or a blocking verdict."""
+        if self._closed:
+            return _NOTHING
+        screened = self._advance(final=True) if self._held else _NOTHING
+        self._closed = True
+        return screened
+
+    def _advance(self, *, final: bool) -> Screened:
+        pending = "".join(self._parts)
+        look, settled = self._look(self._context + pending, final=final)
+        ends = [look.offset + end for end in unit_ends(pending, self._unit)]
+        if final and (not ends or ends[-1] < len(look.window)):
+            ends.append(len(look.window))
+        if look.failed and self._policy.unavailable == "block":
+            return self._block(replace(look, rulings=()), look.offset)
+        blocking = [ruling for ruling in look.rulings if ruling.action is Action.BLOCK]
+        if blocking:
+            first = blocking[0].finding.span[0]
+            return self._block(look, max((end for end in ends if end <= first), default=look.offset))
+        return self._release(look, _last_cut(ends, settled, look))
+
+    def _look(self, window: str, *, final: bool) -> tuple[_Look, int]:
+        """What the detectors say about the waiting text, and up to where more text cannot change that."""
+        began = time.perf_counter()
+        offset = len(self._context)
+        scan = scan_with(self._detectors, window)
+        able = [detector for detector in self._detectors if detector.name not in scan.failed]
+        failed, held = scan.failed, 0
+        if not final:
+            try:
+                held = unsettled_with(able, window)
+            except DetectorUnavailable:
+                failed = (*failed, *(detector.name for detector in able))
+        settled = len(window) - held
+        rulings = (
+            self._policy.rule(self._direction, finding)
+            for finding in scan.findings
+            if finding.span[1] > offset and finding.span[0] < settled
+        )
+        telling = tuple(ruling for ruling in rulings if ruling.action is not Action.ALLOW)
+        look = _Look(window, offset, telling, failed, began)
+        if any(ruling.finding.category == "remote_image" for ruling in telling):
+            look = replace(look, rulings=tuple(ruling for ruling in telling if not self._quoted(ruling, look)))
+        return look, settled
+
+    def _quoted(self, ruling: Ruling, look: _Look) -> bool:
+        """Whether this is an image inside fenced code, which is shown and not loaded."""
+        finding = ruling.finding
+        if finding.category != "remote_image":
+            return False
+        return self._fences.inside_after(look.window[look.offset : max(look.offset, finding.span[0])])
+
+    def _block(self, look: _Look, cut: int) -> Screened:
+        """Release what was cleared up to `cut`, and nothing after it, ever."""
+        text = self._shown(look, cut)
+        verdict = self._verdict(look, look.rulings, Action.BLOCK)
+        self._closed = True
+        self._parts, self._held = [], 0
+        return Screened(text, verdict)
+
+    def _release(self, look: _Look, cut: int) -> Screened:
+        if cut <= look.offset:
+            self._due = self._held + 16 + self._held // 8
+            return _NOTHING
+        decided = tuple(ruling for ruling in look.rulings if ruling.finding.span[0] < cut)
+        news = not self._degraded.issuperset(look.failed)
+        self._degraded.update(look.failed)
+        verdict = self._verdict(look, decided, strictest(decided)) if decided or news else None
+        text = self._shown(look, cut)
+        self._fences.advance(look.window[look.offset : cut])
+        self._keep(look.window[max(0, cut - _CONTEXT) : cut], look.window[cut:])
+        return Screened(text, verdict)
+
+    def _keep(self, context: str, rest: str) -> None:
+        self._context = context
+        self._parts, self._held = [rest], len(rest)
+        self._probe = rest[-_PROBE:]
+        self._ready = bool(unit_ends(rest, self._unit))
+        self._due = self._held + 16 if self._ready else self._unit.shortest
+
+    def _verdict(self, look: _Look, rulings: tuple[Ruling, ...], action: Action) -> Verdict:
+        verdict = Verdict(
+            direction=self._direction,
+            action=action,
+            rulings=rulings,
+            policy=self._policy.name,
+            elapsed_ms=(time.perf_counter() - look.began) * 1000,
+            degraded=look.failed,
+            unavailable=action is Action.BLOCK and not rulings,
+        )
+        self._verdicts.append(verdict)
+        return verdict
+
+    def _shown(self, look: _Look, cut: int) -> str:
+        covering = [ruling for ruling in look.rulings if ruling.action is Action.REDACT]
+        if not covering:
+            return look.window[look.offset : cut]
+        return redact(look.window, look.offset, cut, covering, guess_language(look.window, self._language))
+
+
+def _last_cut(ends: Sequence[int], settled: int, look: _Look) -> int:
+    """The last end of a unit that is settled and not inside anything found; where the text begins if there is none."""
+    spans = [ruling.finding.span for ruling in look.rulings]
+    for end in reversed(ends):
+        if end <= settled and not any(start < end < stop for start, stop in spans):
+            return end
+    return look.offset

@@ -1,0 +1,169 @@
+"""Personal data: e-mail addresses, phone numbers, payment cards, identity numbers, bank accounts.
+
+Numbers are believed in proportion to their evidence: a check digit, a known prefix, a word before them that says what
+they are. A bare number without any evidence is not reported.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from playground.domain import Finding
+from playground.moderation.normaliser import normalise
+
+_EMAIL_DOMAIN = re.compile(r"@(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,62})\.){1,8}[A-Za-z]{2,24}(?![A-Za-z0-9])")
+_LOCAL_BACKWARDS = re.compile(r"[A-Za-z0-9_%+-](?:[A-Za-z0-9._%+-]{0,63})")
+_ENOUGH_DIGITS = re.compile(r"[0-9](?:[ .()-]{0,2}[0-9]){6}")
+_APART = r"(?<![0-9A-Za-z+.])"
+_END = r"(?![0-9A-Za-z])"
+
+_VIETNAMESE_MOBILE = re.compile(rf"{_APART}(?:(?:\+|00)84[ .-]?(?:\(0\)|0)?|0)[ .-]?[35789](?:[ .-]?[0-9]){{8}}{_END}")
+_VIETNAMESE_BARE = re.compile(rf"{_APART}84[35789][0-9]{{8}}{_END}")
+_VIETNAMESE_LANDLINE = re.compile(
+    rf"{_APART}(?:\(02[0-9]{{1,2}}\)|02[0-9]{{1,2}})[ .-]?[0-9]{{3,4}}[ .-]?[0-9]{{4}}{_END}"
+)
+_INTERNATIONAL = re.compile(
+    r"(?<![0-9A-Za-z+])\+[1-9][0-9]{0,2}[ .-]?(?:\([0-9]{1,4}\)[ .-]?)?[0-9](?:[ .-]?[0-9]){6,12}" + _END
+)
+_AMERICAN = re.compile(
+    rf"{_APART}(?:1[ .-])?(?:\([2-9][0-9]{{2}}\) ?|[2-9][0-9]{{2}}[.-])[2-9][0-9]{{2}}[.-][0-9]{{4}}{_END}"
+)
+_AFTER_PHONE_WORD = re.compile(rf"{_APART}[0-9](?:[ .-]?[0-9]){{6,13}}{_END}")
+_CARD = re.compile(rf"{_APART}[0-9](?:[ -]?[0-9]){{12,18}}{_END}")
+_CARD_PREFIX = re.compile(r"4|5[1-5]|2(?:22[1-9]|2[3-9]|[3-6]|7[01]|720)|3[47]|35|6(?:011|4[4-9]|5|2)|9704")
+_TWELVE = re.compile(rf"{_APART}[0-9]{{3}} ?[0-9]{{3}} ?[0-9]{{3}} ?[0-9]{{3}}{_END}")
+_NINE = re.compile(rf"{_APART}[0-9]{{3}} ?[0-9]{{3}} ?[0-9]{{3}}{_END}")
+_SOCIAL_SECURITY = re.compile(rf"{_APART}(?!000|666|9)[0-9]{{3}}-(?!00)[0-9]{{2}}-(?!0000)[0-9]{{4}}{_END}")
+_IBAN = re.compile(r"(?<![A-Za-z0-9])[A-Z]{2}[0-9]{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?(?![A-Za-z0-9])")
+# Provinces of the identity card, then the digit for century and sex. The rule bound only until July 2024, so it is
+# evidence, not a condition.
+_PROVINCE = re.compile(
+    r"0(?:0[12468]|1[0124579]|2[024567]|3[01345678]|4[0245689]|5[12468]|6[0246789]|7[024579]|8[0234679]|9[1-6])[0-3]"
+)
+
+_PHONE_WORDS = re.compile(
+    r"(?i)(?:phone|mobile|cell|tel|call|text|whatsapp|zalo|hotline|sđt|sdt|đt|điện thoại|dien thoai|gọi|liên hệ"
+    r"|di động)[^0-9\n]{0,24}$"
+)
+_CARD_ID_WORDS = re.compile(
+    r"(?i)(?:cccd|cmnd|cmt|căn cước|can cuoc|chứng minh|chung minh|định danh|id card|id number|identity|national id)"
+    r"[^0-9\n]{0,32}$"
+)
+_CONTEXT = 48
+
+
+class PersonalDataDetector:
+    """Finds what identifies a person; the explanation names the evidence ("luhn", "prefix", "context", "shape")."""
+
+    name = "personal_data"
+    version = "1"
+    reach = 384
+
+    def scan(self, text: str) -> list[Finding]:
+        """Addresses and numbers; where two readings overlap, the better founded one."""
+        view = normalise(text)
+        found = [*_emails(view.text)]
+        if _ENOUGH_DIGITS.search(view.text):
+            for numbers in (_cards, _identity_numbers, _phones, _bank_accounts):
+                found += numbers(view.text)
+        return [
+            Finding(category, score, view.span(start, end), self.name, self.version, explanation)
+            for start, end, category, score, explanation in _without_overlaps(found)
+        ]
+
+    def unsettled(self, text: str) -> int:
+        """From the start of an address or number that may still be going on, to the end of `text`."""
+        tail = text[-self.reach :]
+        view = normalise(tail)
+        backwards = view.text[::-1]
+        held = max(
+            (match.end() for match in (pattern.match(backwards) for pattern in _OPEN_BACKWARDS) if match), default=0
+        )
+        if held == 0 and not view.text[-1:].isspace():
+            return len(tail) - view.span(0, len(view.text))[1]
+        return len(tail) - view.span(len(view.text) - held, len(view.text))[0] if held else 0
+
+
+_OPEN_BACKWARDS = (
+    re.compile(r"[A-Za-z0-9._%+-]{0,280}(?:@[A-Za-z0-9._%+-]{0,64})?"),
+    re.compile(r"[ .()-]{0,2}(?:[0-9][ .()-]{0,2}){1,24}\+?"),
+    re.compile(r" ?(?:[A-Z0-9] ?){0,31}[0-9]{2}[A-Z]{2}(?![A-Za-z0-9])"),
+)
+
+Place = tuple[int, int, str, float, str]
+
+
+def _without_overlaps(found: list[Place]) -> list[Place]:
+    kept: list[Place] = []
+    for place in sorted(found, key=lambda place: (place[0], -place[3])):
+        if kept and place[0] < kept[-1][1]:
+            if place[3] > kept[-1][3]:
+                kept[-1] = place
+            continue
+        kept.append(place)
+    return kept
+
+
+def _emails(view: str) -> Iterator[Place]:
+    for match in _EMAIL_DOMAIN.finditer(view):
+        local = _LOCAL_BACKWARDS.match(view[max(0, match.start() - 64) : match.start()][::-1])
+        if local:
+            yield match.start() - local.end(), match.end(), "email", 0.95, "shape"
+
+
+def _digits(text: str) -> str:
+    return "".join(char for char in text if "0" <= char <= "9")
+
+
+def passes_luhn(digits: str) -> bool:
+    """Whether the last of `digits` is the check digit of the rest (ISO/IEC 7812-1)."""
+    total = 0
+    for place, char in enumerate(reversed(digits)):
+        value = int(char) * (1 + place % 2)
+        total += value - 9 if value > 9 else value
+    return total % 10 == 0
+
+
+def _cards(view: str) -> Iterator[Place]:
+    for match in _CARD.finditer(view):
+        digits = _digits(match[0])
+        if _CARD_PREFIX.match(digits) and len(set(digits)) > 1 and passes_luhn(digits):
+            yield *match.span(), "card", 0.95, "luhn"
+
+
+def _identity_numbers(view: str) -> Iterator[Place]:
+    for match in _TWELVE.finditer(view):
+        named = _follows(_CARD_ID_WORDS, view, match.start())
+        placed = _PROVINCE.match(_digits(match[0])) is not None
+        if named or placed:
+            score = 0.95 if named and placed else 0.85 if named else 0.7
+            yield *match.span(), "id_number", score, "context" if named else "prefix"
+    for match in _NINE.finditer(view):
+        if _follows(_CARD_ID_WORDS, view, match.start()):
+            yield *match.span(), "id_number", 0.8, "context"
+    for match in _SOCIAL_SECURITY.finditer(view):
+        yield *match.span(), "id_number", 0.7, "shape"
+
+
+def _phones(view: str) -> Iterator[Place]:
+    shapes = ((_VIETNAMESE_MOBILE, 0.9), (_INTERNATIONAL, 0.85), (_AMERICAN, 0.75), (_VIETNAMESE_LANDLINE, 0.75),
+              (_VIETNAMESE_BARE, 0.6))  # fmt: skip
+    for pattern, score in shapes:
+        for match in pattern.finditer(view):
+            yield *match.span(), "phone", score, "prefix"
+    for match in _AFTER_PHONE_WORD.finditer(view):
+        if _follows(_PHONE_WORDS, view, match.start()):
+            yield *match.span(), "phone", 0.7, "context"
+
+
+def _bank_accounts(view: str) -> Iterator[Place]:
+    for match in _IBAN.finditer(view):
+        compact = match[0].replace(" ", "")
+        rearranged = compact[4:] + compact[:4]
+        if int("".join(str(int(char, 36)) for char in rearranged)) % 97 == 1:
+            yield *match.span(), "bank_account", 0.95, "mod97"
+
+
+def _follows(words: re.Pattern[str], view: str, place: int) -> bool:
+    return words.search(view[max(0, place - _CONTEXT) : place]) is not None

@@ -1,0 +1,158 @@
+"""What is done about what is found: a policy, read from TOML and checked to the last key."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from playground.domain import Action, Direction, Finding, Ruling
+from playground.errors import PolicyError
+from playground.moderation.categories import CATEGORIES
+from playground.moderation.segmentation import UNITS
+
+POLICIES = Path(__file__).parent / "policies"
+Unavailable = Literal["block", "degrade"]
+_TOP_KEYS = ("extends", "unit", "unavailable", "detectors", "input", "output")
+_STEP_KEYS = ("action", "threshold")
+_DEFAULT_THRESHOLD = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """From `threshold` on, `action` is taken."""
+
+    action: Action
+    threshold: float
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Which detectors run, and what follows from their findings.
+
+    `unit` is what the output guard releases at once. `unavailable` says what happens when a check cannot run: nothing
+    passes ("block"), or the text passes and the verdict names the detector ("degrade").
+    """
+
+    name: str
+    unit: str
+    unavailable: Unavailable
+    detectors: Mapping[Direction, tuple[str, ...]]
+    rules: Mapping[Direction, Mapping[str, tuple[Step, ...]]]
+
+    def rule(self, direction: Direction, finding: Finding) -> Ruling:
+        """The ruling on one finding; below every threshold the action is to allow, against the lowest of them."""
+        steps = self.rules[direction][finding.category]
+        reached = [step for step in steps if finding.score >= step.threshold]
+        if not reached:
+            return Ruling(finding, Action.ALLOW, steps[0].threshold)
+        return Ruling(finding, reached[-1].action, reached[-1].threshold)
+
+
+def load_policy(name_or_path: str | Path, detectors: Collection[str]) -> Policy:
+    """The built-in policy of that name, or the one in that TOML file; `detectors` are the names it may use.
+
+    Raises PolicyError naming the file, the key and what is accepted.
+    """
+    table, name = _table(name_or_path)
+    base = table.pop("extends", None)
+    if base is not None:
+        if base not in builtin_policies():
+            raise PolicyError(f"{name}: extends is {base!r}; there are: {', '.join(builtin_policies())}.")
+        table = _merged(_table(str(base))[0], table)
+    return _policy(table, name, detectors)
+
+
+def builtin_policies() -> tuple[str, ...]:
+    """Names of the policies that ship with the project."""
+    return tuple(sorted(path.stem for path in POLICIES.glob("*.toml")))
+
+
+def _table(name_or_path: str | Path) -> tuple[dict[str, Any], str]:
+    text = str(name_or_path)
+    if text in builtin_policies():
+        path, name = POLICIES / f"{text}.toml", text
+    elif Path(text).suffix == ".toml":
+        path, name = Path(text), Path(text).name
+    else:
+        known = ", ".join(builtin_policies())
+        raise PolicyError(f"Unknown policy {text!r}; there are: {known}, or give the path of a .toml file.")
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise PolicyError(f"The policy file {path.name} cannot be read: {error}") from error
+    for key, value in table.items():
+        _one_of(key, _TOP_KEYS, f"{name}: unknown key")
+        if key in ("detectors", "input", "output") and not isinstance(value, dict):
+            raise PolicyError(f"{name}: {key} must be a table, [{key}].")
+    return table, name
+
+
+def _merged(base: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
+    merged = base | own
+    for key in ("detectors", "input", "output"):
+        merged[key] = base.get(key, {}) | own.get(key, {})
+    return merged
+
+
+def _policy(table: Mapping[str, Any], name: str, detectors: Collection[str]) -> Policy:
+    unit = _one_of(table.get("unit"), tuple(UNITS), f"{name}: unit is")
+    unavailable = _one_of(table.get("unavailable"), get_args(Unavailable), f"{name}: unavailable is")
+    chosen = table.get("detectors", {})
+    for key in chosen:
+        _one_of(key, tuple(Direction), f"{name}, [detectors]: unknown key")
+    return Policy(
+        name=name,
+        unit=unit,
+        unavailable="block" if unavailable == "block" else "degrade",
+        detectors={
+            way: _detectors(chosen.get(way.value), detectors, f"{name}, [detectors]: {way}") for way in Direction
+        },
+        rules={way: _rules(table.get(way.value, {}), f"{name}, [{way}]") for way in Direction},
+    )
+
+
+def _detectors(names: object, known: Collection[str], where: str) -> tuple[str, ...]:
+    if not isinstance(names, list):
+        raise PolicyError(f"{where} must be a list of names; there are: {', '.join(sorted(known))}.")
+    return tuple(_one_of(name, tuple(sorted(known)), f"{where} holds") for name in names)
+
+
+def _rules(table: Mapping[str, Any], where: str) -> dict[str, tuple[Step, ...]]:
+    for category in table:
+        _one_of(category, CATEGORIES, f"{where}: unknown category")
+    missing = [category for category in CATEGORIES if category not in table]
+    if missing:
+        names = ", ".join(missing)
+        raise PolicyError(f'{where}: nothing is said about {names}. Name them, or begin with extends = "standard".')
+    return {category: _steps(rule, f"{where}, {category}") for category, rule in table.items()}
+
+
+def _steps(rule: object, where: str) -> tuple[Step, ...]:
+    steps = [_step(part, where) for part in (rule if isinstance(rule, list) else [rule])]
+    if not steps or any(later.threshold <= earlier.threshold for earlier, later in pairwise(steps)):
+        raise PolicyError(f"{where}: a list of steps needs at least one, with rising thresholds.")
+    return tuple(steps)
+
+
+def _step(part: object, where: str) -> Step:
+    if isinstance(part, str):
+        part = {"action": part}
+    if not isinstance(part, dict):
+        raise PolicyError(f"{where}: {part!r} is not a rule; write an action, or {{ action = …, threshold = … }}.")
+    for key in part:
+        _one_of(key, _STEP_KEYS, f"{where}: unknown key")
+    action = Action(_one_of(part.get("action"), tuple(Action), f"{where}: action is"))
+    threshold = part.get("threshold", 0.0 if action is Action.ALLOW else _DEFAULT_THRESHOLD)
+    if not isinstance(threshold, int | float) or isinstance(threshold, bool) or not 0 <= threshold <= 1:
+        raise PolicyError(f"{where}: threshold is {threshold!r}; it must be a number from 0 to 1.")
+    return Step(action, float(threshold))
+
+
+def _one_of(value: object, accepted: tuple[str, ...], what: str) -> str:
+    if not isinstance(value, str) or value not in accepted:
+        raise PolicyError(f"{what} {value!r}; accepted: {', '.join(accepted)}.")
+    return value

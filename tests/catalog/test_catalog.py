@@ -1,0 +1,70 @@
+"""The shipped catalogue is in order, and models are found by id and by words."""
+
+from __future__ import annotations
+
+import pytest
+
+from playground.catalog.catalog import Catalog
+from playground.config import Settings
+from playground.errors import UnknownModel
+
+
+@pytest.fixture(scope="module")
+def catalog() -> Catalog:
+    return Catalog.load()
+
+
+def test_what_ships(catalog: Catalog) -> None:
+    assert [spec.id for spec in catalog] == ["pip", "pip-fp32", "echo"]
+    assert Settings().default_model in catalog
+    assert len(catalog) == 3
+
+
+def test_every_row_speaks_both_languages(catalog: Catalog) -> None:
+    for spec in catalog:
+        assert spec.licence
+        assert set(spec.description) == {"en", "vi"}
+        assert spec.suggestions["en"]
+        assert spec.suggestions["vi"]
+        assert spec.defaults.max_tokens < spec.context_length
+
+
+def test_embedded_models_lie_in_the_package(catalog: Catalog) -> None:
+    pip = catalog.get("pip")
+    assert pip.path is not None
+    assert pip.path.parts[-4:] == ("playground", "embedded", "pip", "int8")
+
+
+@pytest.mark.parametrize(
+    ("model_id", "hint"),
+    [
+        ("pipp", "Did you mean pip"),
+        ("Pip-FP32", "pip-fp32"),
+        ("gpt-5", "There are: pip, pip-fp32, echo"),
+        ("", "There are: pip"),
+        ("e c h o", "echo"),
+        ("x" * 5000, "There are"),
+    ],
+)
+def test_an_unknown_model_names_near_ones(catalog: Catalog, model_id: str, hint: str) -> None:
+    with pytest.raises(UnknownModel) as caught:
+        catalog.get(model_id)
+    assert hint in str(caught.value)
+    assert len(str(caught.value)) < 400
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("", ["pip", "pip-fp32", "echo"]),
+        ("PIP", ["pip", "pip-fp32"]),
+        ("fp32", ["pip-fp32"]),
+        ("pip fp32", ["pip-fp32"]),
+        ("mô hình rất nhỏ", ["pip"]),
+        ("mo hinh rat nho", ["pip"]),
+        ("full-precision", ["pip-fp32"]),
+        ("nothing like it", []),
+    ],
+)
+def test_search_wants_every_word(catalog: Catalog, query: str, found: list[str]) -> None:
+    assert [spec.id for spec in catalog.search(query)] == found

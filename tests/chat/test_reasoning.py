@@ -1,0 +1,52 @@
+"""Thinking and answer are parted however the stream is cut."""
+
+from __future__ import annotations
+
+import pytest
+
+from playground.chat.reasoning import ReasoningSplitter
+from playground.domain import ReasoningDelta, TextDelta
+
+TAGS = ("<think>", "</think>")
+
+
+def split(text: str, size: int, tags: tuple[str, str] | None = TAGS) -> tuple[str, str]:
+    """(reasoning, answer) of a text fed `size` characters at a time."""
+    splitter = ReasoningSplitter(tags)
+    parts = [part for start in range(0, len(text), size) for part in splitter.feed(text[start : start + size])]
+    parts += splitter.finish()
+    assert all(part for _, part in parts)
+    return (
+        "".join(part for kind, part in parts if kind is ReasoningDelta),
+        "".join(part for kind, part in parts if kind is TextDelta),
+    )
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 5, 7, 1000])
+@pytest.mark.parametrize(
+    ("text", "reasoning", "answer"),
+    [
+        ("<think>\nNorway…\n</think>\n\nOslo.", "Norway…\n", "Oslo."),
+        ("Oslo.", "", "Oslo."),
+        ("<think></think>Oslo.", "", "Oslo."),
+        ("<think>never closed", "never closed", ""),
+        ("a < b and <thin ice>", "", "a < b and <thin ice>"),
+        ("<think>a</thin</think>b", "a</thin", "b"),
+        ("one <think>x</think> two <think>y</think> three", "xy", "one two three"),
+        ("ends in <thi", "", "ends in <thi"),
+        ("", "", ""),
+    ],
+)
+def test_every_cut_gives_the_same(text: str, reasoning: str, answer: str, size: int) -> None:
+    assert split(text, size) == (reasoning, answer)
+
+
+def test_without_tags_everything_is_answer_at_once() -> None:
+    splitter = ReasoningSplitter(None)
+    assert splitter.feed("<think>x") == [(TextDelta, "<think>x")]
+    assert splitter.finish() == []
+
+
+def test_text_that_cannot_become_a_tag_is_not_held_back() -> None:
+    assert ReasoningSplitter(TAGS).feed("a <b") == [(TextDelta, "a <b")]
+    assert ReasoningSplitter(TAGS).feed("a <th") == [(TextDelta, "a ")]
