@@ -126,6 +126,13 @@ def test_a_question_that_does_not_fit_is_told_with_numbers(words: int, fits: boo
             build(branch, SPEC, PARAMS, tokenizer=Words())
 
 
+def test_a_long_history_gives_way_in_steps_so_that_prompts_begin_alike() -> None:
+    spec = replace(SPEC, context_length=400)
+    firsts = [heard(talk(*[FinishReason.STOP] * count), spec, Words())[0] for count in range(1, 60)]
+    assert len(set(firsts)) <= 60 / 4
+    assert int(firsts[-1][1:]) <= 59 - 14  # of the 18 exchanges that fit, at most 3 are given up
+
+
 def test_a_long_history_is_not_tokenised_from_its_beginning() -> None:
     tokenizer = Words()
     build(talk(*[FinishReason.STOP] * 2000), SPEC, PARAMS, tokenizer=tokenizer)
