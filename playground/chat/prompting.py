@@ -28,10 +28,12 @@ def build(
     branch: Sequence[Message],
     spec: ModelSpec,
     params: SamplingParams,
+    *,
     system_prompt: str = "",
     tokenizer: Tokenizer | None = None,
+    context_length: int = 0,
 ) -> Built:
-    """What the model receives of `branch`, which ends with the question.
+    """What the model receives of `branch`, which ends with the question; `context_length` 0 takes that of `spec`.
 
     Questions whose answer was blocked or failed are left out together with it: templates want turns to alternate.
     Of the rest the newest are kept: at most `spec.history_turns` exchanges, and as many as fit into the context
@@ -46,7 +48,8 @@ def build(
     if tokenizer is None:
         prompt = Prompt(_turns(system_prompt, kept, question))
         return Built(prompt, params, 2 * (len(exchanges) - len(kept)))
-    room = spec.context_length - min(params.max_tokens, spec.context_length // 2)
+    context = context_length or spec.context_length
+    room = context - min(params.max_tokens, context // 2)
     kept = _likely(kept, tokenizer, room)
     while True:
         turns = _turns(system_prompt, kept, question)
@@ -56,7 +59,7 @@ def build(
         if not kept:
             raise ContextTooLong(_too_long(spec, len(tokens), room))
         kept = kept[1:]
-    fitting = replace(params, max_tokens=min(params.max_tokens, spec.context_length - len(tokens)))
+    fitting = replace(params, max_tokens=min(params.max_tokens, context - len(tokens)))
     return Built(Prompt(turns, tuple(tokens)), fitting, 2 * (len(exchanges) - len(kept)))
 
 
