@@ -61,8 +61,21 @@ def _create_echo(spec: ModelSpec, options: EngineOptions, progress: Progress) ->
         raise _wrong(spec, f"cannot be loaded: {error}") from error
 
 
+def _create_onnx(spec: ModelSpec, options: EngineOptions, progress: Progress) -> Engine:
+    from playground.engines.onnx_engine import load_onnx_engine  # noqa: PLC0415
+
+    return load_onnx_engine(spec, options, progress)
+
+
+def _read_tokenizer(spec: ModelSpec) -> Tokenizer:
+    from playground.engines.tokenizer import read_tokenizer  # noqa: PLC0415
+
+    return read_tokenizer(spec)
+
+
 ENGINES: dict[str, EngineKind] = {
     "echo": EngineKind(
         _create_echo, in_worker=False, options={"piece_chars": int, "delay_seconds": float, "backwards": bool}
     ),
+    "onnx": EngineKind(_create_onnx, in_worker=True, tokenizer=_read_tokenizer),
 }

@@ -40,10 +40,7 @@ def train_tokenizer(dialogues: Dialogues, conversations: int, size: int) -> Toke
     tokenizer = Tokenizer(models.BPE())
     tokenizer.normalizer = normalizers.NFC()
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
-        [
-            pre_tokenizers.Digits(individual_digits=True),
-            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True),
-        ]
+        [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True)]
     )
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
@@ -65,7 +62,9 @@ class Encoder:
         self.start: int = tokenizer.token_to_id(START)
         self.end: int = tokenizer.token_to_id(END)
         self.line: list[int] = tokenizer.encode("\n").ids
-        self.heads: dict[str, list[int]] = {role: [self.start, *tokenizer.encode(f"{role}\n").ids] for role in WEIGHTS}
+        self.heads: dict[str, list[int]] = {
+            role: [self.start, *tokenizer.encode(f"{role}\n").ids] for role in WEIGHTS
+        }
 
     def encode(self, conversations: Sequence[Sequence[Turn]]) -> list[tuple[list[int], list[float]]]:
         """Token ids and weights of each conversation; an answer's end mark counts as part of the answer."""
