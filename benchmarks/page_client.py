@@ -78,6 +78,24 @@ class PageClient(AbstractContextManager["PageClient"]):
         for _ in self.trigger(elem_id, event, value, data):
             pass
 
+    def ask(self, text: str, edit: str = "") -> None:
+        """Send a message, as pressing Enter in the composer does; `edit` is the id of the message it replaces."""
+        self.fire("composer", "send", data={"text": text, "ticket": uuid4().hex, "edit": edit})
+
+    def answers(self) -> Iterator[str]:
+        """Follow the answer being written; yields what is displayed of it after every update, once there is any."""
+        for _ in self.trigger("thread", "follow"):
+            text = self.answer()
+            if text:
+                yield text
+
+    def answer(self) -> str:
+        """The last message on display if it is the model's, else an empty text."""
+        messages = self.value("chat") or []
+        if not messages or messages[-1]["role"] != "assistant":
+            return ""
+        return "".join(part.get("text", "") for part in messages[-1]["content"])
+
     def _follow(self, dependency: dict[str, Any], data: Any, component: int | None) -> Iterator[dict[int, Any]]:
         error: PageError | None = None
         if dependency["backend_fn"]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 import traceback
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass, replace
 from typing import Protocol, cast
@@ -26,7 +26,7 @@ from playground.domain import (
     Usage,
 )
 from playground.engines.contract import Delta, Engine, Progress, Tokenizer
-from playground.errors import Cancelled, PlaygroundError, StorageError, WorkerDied
+from playground.errors import Cancelled, InternalError, PlaygroundError, StorageError, WorkerDied
 from playground.moderation.contract import Moderator, OutputGuard
 from playground.storage.conversations import ConversationStore
 from playground.storage.decisions import DecisionStore
@@ -61,12 +61,6 @@ class Task:
     conversation_id: str
 
 
-class InternalError(PlaygroundError):
-    """Something nobody thought of. The log has the place, never the words."""
-
-    code = "internal_error"
-
-
 class Answerer:
     """Writes answers. One for the server; every run calls `answer` in a thread of its own."""
 
@@ -85,48 +79,47 @@ class Answerer:
             return self._moderator.guard(Direction.OUTPUT, language=task.language, model_id=task.spec.id)
 
         draft = Draft(run, task.answer, self._store, new_guard, task.spec.reasoning_tags)
-        clock = _Clock(run)
-        try:
-            try:
-                reason = self._write(run, task, draft, clock)
-            except Cancelled:
-                reason = FinishReason.CANCELLED
-            draft.close()
-            self._record(task, draft)
-            draft.end(run.stop_reason or reason, clock.usage, clock.timings())
-        except PlaygroundError as error:
-            self._fail(run, task, draft, error)
-        except Exception as error:  # noqa: BLE001  a thread's last line: whatever it is becomes a typed error
-            place = traceback.extract_tb(error.__traceback__)[-1]
-            what = type(error).__name__  # and not its text, which may quote what people wrote
-            log.error("run %s: %s in %s, line %s", run.id, what, place.name, place.lineno)  # noqa: TRY400
-            self._fail(run, task, draft, InternalError("Something went wrong while answering. Try again."))
-        log.info("run %s of %s ended after %.2f s", run.id, task.spec.id, run.snapshot().elapsed)
+        outcome = _Outcome(run)
+        failure = _attempt(run, lambda: self._write(run, task, draft, outcome))
+        failure = _attempt(run, draft.close) or failure
+        self._record(task, draft)
+        if failure is None or draft.blocked:
+            reason = run.stop_reason or outcome.reason
+            failure = _attempt(run, lambda: draft.end(reason, outcome.usage, outcome.timings()))
+        if failure is not None:
+            draft.fail(failure, FinishReason.INTERRUPTED if isinstance(failure, WorkerDied) else FinishReason.ERROR)
+        ended = failure.code if failure else "blocked" if draft.blocked else reason.value
+        log.info("run %s of %s: %s after %.2f s", run.id, task.spec.id, ended, run.snapshot().elapsed)
 
-    def _write(self, run: Run, task: Task, draft: Draft, clock: _Clock) -> FinishReason:
-        """Let the engine write into the draft until it ends, is stopped or is blocked; returns the engine's reason."""
+    def _write(self, run: Run, task: Task, draft: Draft, outcome: _Outcome) -> None:
+        """Let the engine write into the draft until it ends, is stopped or is blocked."""
 
-        def stop_or_tell(event: Loading | Queued) -> None:
-            if run.stopping:
-                raise Cancelled("The answer was stopped.")
+        def tell(event: Loading | Queued) -> None:
+            _stop_here(run)
             run.emit(event)
 
-        with self._engines.acquire(task.spec, stop_or_tell, lambda: run.stopping) as engine:
+        _stop_here(run)
+        with self._engines.acquire(task.spec, tell, lambda: run.stopping) as engine:
             built = prompting.build(
-                task.branch, task.spec, task.params, task.system_prompt, self._engines.tokenizer(task.spec)
+                task.branch,
+                task.spec,
+                task.params,
+                system_prompt=task.system_prompt,
+                tokenizer=self._engines.tokenizer(task.spec),
+                context_length=engine.capabilities.context_length,  # memory may allow less than the model was made for
             )
             draft.dropped_messages = built.dropped_messages
-            clock.usage = Usage(prompt_tokens=len(built.prompt.token_ids))
-            clock.generating()
-            generated = engine.generate(built.prompt, built.params, stop_or_tell)
+            _stop_here(run)
+            outcome.begin(len(built.prompt.token_ids))
+            generated = engine.generate(built.prompt, built.params, tell)
             with closing(cast("Generator[Delta]", generated)) as pieces:
-                return _copy(pieces, run, draft, clock)
-
-    def _fail(self, run: Run, task: Task, draft: Draft, error: PlaygroundError) -> None:
-        log.warning("run %s of %s failed: %s", run.id, task.spec.id, error.code)
-        draft.close()
-        self._record(task, draft)
-        draft.fail(error, FinishReason.INTERRUPTED if isinstance(error, WorkerDied) else FinishReason.ERROR)
+                for piece in pieces:
+                    outcome.take(piece)
+                    if piece.text:
+                        run.count_piece()
+                        draft.write(piece.text)
+                    if run.stopping or draft.blocked or piece.finish_reason is not None:
+                        return
 
     def _record(self, task: Task, draft: Draft) -> None:
         try:
@@ -137,47 +130,57 @@ class Answerer:
             log.warning("the decisions about message %s could not be stored", task.answer.id)
 
 
-class _Clock:
-    """The figures of one answer: the engine's own where it gives them, else what was seen from here."""
+class _Outcome:
+    """How an answer ended and its figures: the engine's own where it gives them, else what was seen from here."""
 
     def __init__(self, run: Run) -> None:
+        self.reason = FinishReason.STOP
         self.usage = Usage()
         self._queued = time.monotonic() - run.started_at
-        self._generating: float | None = None
-        self._first: float | None = None
-        self._latest = 0.0
+        self._began = self._first = self._latest = 0.0
         self._reported: Timings | None = None
 
-    def generating(self) -> None:
-        """The engine was asked to write."""
-        self._generating = time.monotonic()
+    def begin(self, prompt_tokens: int) -> None:
+        """The engine is asked to write."""
+        self.usage = Usage(prompt_tokens)
+        self._began = time.monotonic()
 
     def take(self, piece: Delta) -> None:
         """Look at a piece as it comes."""
-        self._reported = piece.timings or self._reported
         if piece.text:
             self._latest = time.monotonic()
             self._first = self._first or self._latest
             self.usage = replace(self.usage, completion_tokens=self.usage.completion_tokens + 1)
         self.usage = piece.usage or self.usage
+        self._reported = piece.timings or self._reported
+        self.reason = piece.finish_reason or self.reason
 
     def timings(self) -> Timings:
-        """As far as they are known by now."""
+        """As far as they are known."""
         if self._reported is not None:
             return replace(self._reported, queued=self._queued + self._reported.queued)
-        if self._generating is None or self._first is None:
+        if not self._first:
             return Timings(queued=self._queued)
-        return Timings(self._queued, self._first - self._generating, self._latest - self._first)
+        return Timings(self._queued, self._first - self._began, self._latest - self._first)
 
 
-def _copy(pieces: Iterator[Delta], run: Run, draft: Draft, clock: _Clock) -> FinishReason:
-    for piece in pieces:
-        clock.take(piece)
-        if piece.text:
-            run.count_piece()
-            draft.write(piece.text)
-        if run.stopping or draft.blocked:
-            return FinishReason.CANCELLED
-        if piece.finish_reason is not None:
-            return piece.finish_reason
-    return FinishReason.STOP
+def _stop_here(run: Run) -> None:
+    if run.stopping:
+        raise Cancelled("The answer was stopped.")
+
+
+def _attempt(run: Run, step: Callable[[], None]) -> PlaygroundError | None:
+    """Do one step of an answer; what goes wrong comes back as an error with a sentence. Being stopped is no error."""
+    try:
+        step()
+    except Cancelled:
+        return None
+    except PlaygroundError as error:
+        log.warning("run %s: %s", run.id, error.code)
+        return error
+    except Exception as error:  # noqa: BLE001  the last line of a thread: whatever it is becomes a typed error
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        what = type(error).__name__  # and not its text, which may quote what people wrote
+        log.error("run %s: %s in %s, line %s", run.id, what, place.name, place.lineno)  # noqa: TRY400
+        return InternalError()
+    return None

@@ -97,10 +97,12 @@ class ChatService:
     def thread(self, owner: str, conversation_id: str) -> Thread:
         """The conversation with the branch on display and the run that is going on in it."""
         conversation = self._store.get(owner, check_id(conversation_id))
-        run = self.active(owner, conversation_id)  # before the messages: one that ends in between is stored by then
+        run = self.active(owner, conversation_id)
         parents = self._store.parents(conversation_id)
         shown = branch(parents, conversation.leaf_id)
         found = self._store.messages(conversation_id, shown)
+        if run and run.done:  # it ended in between: what was read may be older than its end
+            return self.thread(owner, conversation_id)
         messages = tuple(
             found[message_id] if run and run.message_id == message_id else ended(found[message_id])
             for message_id in shown

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -26,37 +26,34 @@ def test_sqlite_runs_in_wal_with_foreign_keys(database: Database) -> None:
 
 
 def test_acknowledged_writes_are_synchronous_and_progress_is_not(database: Database) -> None:
-    with database.write() as connection:
-        assert connection.scalar(text("PRAGMA synchronous")) == 2
-    with database.write(durable=False) as connection:
-        assert connection.scalar(text("PRAGMA synchronous")) == 1
+    for durable, synchronous, waits in ((True, 2, 5000), (False, 1, 100), (True, 2, 5000)):
+        with database.write(durable=durable) as connection:
+            assert connection.scalar(text("PRAGMA synchronous")) == synchronous
+            assert connection.scalar(text("PRAGMA busy_timeout")) == waits
 
 
 def test_an_exception_undoes_the_transaction(database: Database) -> None:
-    with pytest.raises(RuntimeError), database.write() as connection:
-        connection.execute(text("DELETE FROM migrations"))
-        raise RuntimeError
+    def forget() -> None:
+        with database.write() as connection:
+            connection.execute(text("DELETE FROM migrations"))
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        forget()
     with database.read() as connection:
         assert connection.scalar(text("SELECT count(*) FROM migrations")) > 0
 
 
 def test_many_threads_write_and_read_at_once(store: ConversationStore) -> None:
-    failures: list[BaseException] = []
+    def work(number: int) -> list[int]:
+        seen = []
+        for turn in range(10):
+            store.add(Conversation(owner=f"o{number}", title=f"{turn}"), [])
+            seen.append(len(store.listed(f"o{number}")))
+        return seen
 
-    def work(number: int) -> None:
-        try:
-            for turn in range(10):
-                store.add(Conversation(owner=f"o{number}", title=f"{turn}"), [])
-                assert len(store.listed(f"o{number}")) == turn + 1
-        except BaseException as error:
-            failures.append(error)
-
-    threads = [threading.Thread(target=work, args=(number,)) for number in range(16)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
-    assert not failures
+    with ThreadPoolExecutor(16) as threads:
+        assert list(threads.map(work, range(16))) == [list(range(1, 11))] * 16
 
 
 def test_the_data_folder_is_made_and_private(tmp_path: Path) -> None:
@@ -73,7 +70,7 @@ def test_an_address_nobody_can_use_is_refused(url: str) -> None:
 
 def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(StorageError, match="data folder.*--data-dir"):
+    with pytest.raises(StorageError, match=r"data folder.*--data-dir"):
         Database(f"sqlite:///{tmp_path / 'file' / 'data' / 'x.db'}")
 
 
@@ -103,7 +100,7 @@ def test_a_database_that_may_only_be_read(database: Database, tmp_path: Path) ->
     reader = Database(f"sqlite:///file:{tmp_path / 'data' / 'playground.db'}?mode=ro&uri=true")
     store = ConversationStore(reader)
     assert store.listed("anna") == []
-    with pytest.raises(StorageError, match="may only be read.*--data-dir"):
+    with pytest.raises(StorageError, match=r"may only be read.*--data-dir"):
         store.add(Conversation(owner="anna"), [])
     reader.close()
 

@@ -15,11 +15,12 @@ from playground.storage.migrations import MIGRATIONS, migrate
 from playground.storage.schema import metadata
 
 NAMES = [step.__name__ for step in MIGRATIONS]
+AT = "2026-01-02 03:04:05.000006"
 OLD_ROWS = (
-    "INSERT INTO conversations (id, owner, title, model_id, system_prompt, created_at, updated_at, leaf_id) VALUES "
-    "('c1', 'anna', 'Chào', 'pip', '', '2026-01-02 03:04:05.000006', '2026-01-02 03:04:05.000006', 'm1')",
-    "INSERT INTO messages (id, conversation_id, role, content, reasoning, dropped_messages, verdicts, created_at) "
-    "VALUES ('m1', 'c1', 'user', 'Xin chào', '', 0, '[]', '2026-01-02 03:04:05.000006')",
+    f"""INSERT INTO conversations (id, owner, title, model_id, system_prompt, created_at, updated_at, leaf_id)
+        VALUES ('c1', 'anna', 'Chào', 'pip', '', '{AT}', '{AT}', 'm1')""",
+    f"""INSERT INTO messages (id, conversation_id, role, content, reasoning, dropped_messages, verdicts, created_at)
+        VALUES ('m1', 'c1', 'user', 'Xin chào', '', 0, '[]', '{AT}')""",
 )
 
 
@@ -105,5 +106,5 @@ def test_a_database_from_the_future_is_left_alone(blank: Database) -> None:
     def m999_later(connection: object) -> None: ...
 
     migrate(blank, (*MIGRATIONS, m999_later))
-    with pytest.raises(StorageError, match="newer version.*m999_later"):
+    with pytest.raises(StorageError, match=r"newer version.*m999_later"):
         migrate(blank)

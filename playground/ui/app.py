@@ -1,0 +1,77 @@
+"""The web application: the page in two languages, its files, and what every answer is wrapped in."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import gradio as gr
+from fastapi import FastAPI
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, RedirectResponse, Response
+
+from playground.domain import Language
+from playground.services import Services
+from playground.ui.assets import asset_routes
+from playground.ui.layout import build_page
+from playground.ui.owner import OwnerCookie
+from playground.ui.page import MOUNTS, OwnHead, SecurityHeaders
+from playground.ui.theme import build_theme
+from playground.ui.words import LANGUAGES, load_words
+
+LANGUAGE_COOKIE = "playground_language"
+YEAR_SECONDS = 31_536_000
+
+
+def create_app(services: Services) -> FastAPI:
+    """Everything people see, as one ASGI application: /en/, /vi/, /static, /healthz, and / which picks a language."""
+    middleware = [Middleware(SecurityHeaders), Middleware(OwnHead), Middleware(OwnerCookie, paths=MOUNTS)]
+    app = FastAPI(middleware=middleware, docs_url=None, redoc_url=None, openapi_url=None, routes=asset_routes())
+    app.add_api_route("/healthz", healthz, methods=["GET"], include_in_schema=False)
+    app.add_api_route("/", choose_language, methods=["GET"], include_in_schema=False)
+    for language in LANGUAGES:
+        words = load_words(language)
+        gr.mount_gradio_app(
+            app,
+            build_page(services, language),
+            path=f"/{language}",
+            i18n=gr.I18n(en=dict(words.gradio)),
+            theme=build_theme(),
+            footer_links=[],
+            run_history=False,
+            ssr_mode=False,
+            show_error=False,
+            pwa=False,
+            enable_monitoring=False,
+            mcp_server=False,
+        )
+    return app
+
+
+async def healthz() -> Response:
+    """Says that the server answers; loads nothing."""
+    return JSONResponse({"status": "ok"})
+
+
+async def choose_language(request: Request) -> Response:
+    """Leads to the page in the person's language, with the rest of the address kept."""
+    query = f"?{request.url.query}" if request.url.query else ""
+    return RedirectResponse(f"/{preferred_language(request)}/{query}", status_code=307)
+
+
+def preferred_language(request: Request) -> Language:
+    """The language chosen last, else the first one of Accept-Language that there is, else English."""
+    chosen = request.cookies.get(LANGUAGE_COOKIE)
+    if chosen in LANGUAGES:
+        return cast("Language", chosen)
+    accepted: list[tuple[float, str]] = []
+    for part in request.headers.get("accept-language", "").split(",")[:20]:
+        code, _, weight = part.strip().partition(";q=")
+        try:
+            accepted.append((float(weight or 1), code[:2].lower()))
+        except ValueError:
+            continue
+    for _, code in sorted(accepted, key=lambda item: -item[0]):
+        if code in LANGUAGES:
+            return cast("Language", code)
+    return "en"

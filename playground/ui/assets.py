@@ -1,0 +1,72 @@
+"""The page's own files: style sheets and scripts joined into one file each, fonts and the icon, kept by browsers."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
+
+STATIC = Path(__file__).with_name("static")
+FOREVER = "public, max-age=31536000, immutable"
+EARLY = "00-early.js"
+
+
+@dataclass(frozen=True, slots=True)
+class Assets:
+    """What the page loads. `version` changes with the content, so that addresses may be kept for ever."""
+
+    css: str
+    js: str
+    early: str
+    version: str
+
+
+@cache
+def load_assets() -> Assets:
+    """Join `static/css` and `static/js` in the order of their names; the early script is sent inside the page."""
+    css = _joined("css")
+    js = _joined("js")
+    early = (STATIC / "js" / EARLY).read_text(encoding="utf-8")
+    version = hashlib.sha256((css + js).encode()).hexdigest()[:12]
+    return Assets(css, js, early, version)
+
+
+def _joined(kind: str) -> str:
+    files = sorted(path for path in (STATIC / kind).glob(f"*.{kind}") if path.name != EARLY)
+    return "\n".join(path.read_text(encoding="utf-8") for path in files)
+
+
+class _KeptFiles(StaticFiles):
+    """Static files that never change under their name."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        response = await super().get_response(path, scope)
+        if response.status_code == 200:
+            response.headers["Cache-Control"] = FOREVER
+        return response
+
+
+def asset_routes() -> list[BaseRoute]:
+    """Everything below /static."""
+    assets = load_assets()
+    icon = (STATIC / "favicon.svg").read_text(encoding="utf-8")
+    return [
+        _kept("/static/page.css", assets.css, "text/css", FOREVER),
+        _kept("/static/page.js", assets.js, "text/javascript", FOREVER),
+        _kept("/static/favicon.svg", icon, "image/svg+xml", "public, max-age=86400"),
+        Mount("/static/fonts", _KeptFiles(directory=STATIC / "fonts")),
+    ]
+
+
+def _kept(path: str, content: str, media_type: str, caching: str) -> Route:
+    async def answer(_: Request) -> Response:
+        return Response(content, media_type=media_type, headers={"Cache-Control": caching})
+
+    return Route(path, answer)

@@ -1,0 +1,166 @@
+"""The conversation on display: Gradio's chat for the messages, islands for everything around them."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from dataclasses import asdict, dataclass
+
+import gradio as gr
+from gradio.components import Component
+from gradio.events import Dependency
+
+from playground.errors import PlaygroundError
+from playground.ui import chat_view
+from playground.ui.canvas import QUIET, Canvas, Change, Context, Updates
+from playground.ui.chat_view import ChatView
+from playground.ui.island import build_island, read_field
+from playground.ui.live_view import Live, live_line
+from playground.ui.message_view import chat_messages, message_rows
+from playground.ui.pace import Pace
+
+LATEX: list[dict[str, str | bool]] = [
+    {"left": "$$", "right": "$$", "display": True},
+    {"left": "\\[", "right": "\\]", "display": True},
+    {"left": "\\(", "right": "\\)", "display": False},
+]
+HEARTBEAT_SECONDS = 0.5
+"""An unchanged answer is told again after this long, so that a closed tab is noticed."""
+LONGEST_ID = 64
+LONGEST_TEXT = 20_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class ChatTab:
+    """The components, by name. `thread` and `live` carry what is drawn into the rows of `chat`."""
+
+    chat: gr.Chatbot
+    thread: gr.HTML
+    live: gr.HTML
+    hero: gr.HTML
+    notice: gr.HTML
+    composer: gr.HTML
+
+    @property
+    def components(self) -> list[Component]:
+        """All of them: the keys of `render`."""
+        return [self.chat, self.thread, self.live, self.hero, self.notice, self.composer]
+
+
+def build_chat_tab() -> ChatTab:
+    """Lay out the thread and, below it, the dock with notice and composer."""
+    hero = build_island("hero")
+    chat = gr.Chatbot(
+        elem_id="chat",
+        show_label=False,
+        container=False,
+        layout="panel",
+        buttons=[],
+        group_consecutive_messages=False,
+        feedback_options=None,
+        allow_tags=False,
+        latex_delimiters=LATEX,
+    )
+    thread = build_island("thread", events=("retry", "version", "earlier", "refresh", "follow"))
+    live = build_island("live")
+    with gr.Column(elem_id="dock", min_width=0):
+        notice = build_island("notice")
+        composer = build_island("composer", events=("send", "stop"))
+    return ChatTab(chat, thread, live, hero, notice, composer)
+
+
+def render(tab: ChatTab, view: ChatView, context: Context) -> Updates:
+    """The view as component values."""
+    words = context.words
+    rows = message_rows(view.shown, view.versions, words)
+    if view.busy and rows:
+        rows[-1] = None
+    return {
+        tab.chat: chat_messages(view.shown, words),
+        tab.thread: {
+            "conversation": view.conversation_id,
+            "rows": [row and asdict(row) for row in rows],
+            "earlier": view.earlier,
+            "empty": not view.messages,
+            "busy": view.busy,
+        },
+        tab.live: asdict(Live()),
+        tab.hero: _hero(view, context),
+        tab.notice: {"notice": view.notice and asdict(view.notice), "ticket": view.ticket},
+        tab.composer: {
+            "busy": view.busy,
+            "limit": context.services.settings.max_message_chars,
+            "ticket": view.ticket,
+            "outcome": view.outcome,
+        },
+    }
+
+
+def _hero(view: ChatView, context: Context) -> dict[str, object]:
+    words = context.words
+    try:
+        spec = context.services.catalog.get(view.model_id)
+    except PlaygroundError:
+        return {"title": words("hero.title"), "text": "", "suggestions": ()}
+    suggestions = spec.suggestions.get(words.language) or spec.suggestions.get("en", ())
+    return {"title": words("hero.title"), "text": words("hero.text", model=spec.name), "suggestions": suggestions[:4]}
+
+
+def wire_following(tab: ChatTab, state: gr.State, context: Context) -> Dependency:
+    """Connect the listener that follows the answer being written: a few updates a second, of two components only."""
+    pace = Pace()
+    chat = context.services.chat
+    words = context.words
+
+    async def follow(view: ChatView | None, request: gr.Request) -> AsyncIterator[Updates]:
+        view = context.view(view, request)
+        run = chat.active(view.owner, view.conversation_id) if view.conversation_id else None
+        if run is None or not view.messages:
+            return
+        model = context.services.catalog.get(view.model_id).name
+        seen, told = -1, 0.0
+        with pace.follower():
+            while not run.done:
+                snapshot = run.snapshot()
+                if snapshot.version != seen or time.monotonic() - told > HEARTBEAT_SECONDS:
+                    seen, told = snapshot.version, time.monotonic()
+                    shown = chat_view.following(view, snapshot)
+                    yield {
+                        tab.chat: chat_messages(shown, words, thinking=True),
+                        tab.live: asdict(live_line(snapshot, model, words)),
+                    }
+                await asyncio.sleep(pace.interval)
+
+    listen = tab.thread.follow
+    following: Dependency = listen(follow, [state], [tab.chat, tab.live], concurrency_limit=None, **QUIET)
+    return following
+
+
+def wire_chat_tab(tab: ChatTab, canvas: Canvas, context: Context) -> None:
+    """Connect composer and thread."""
+    chat, words = context.services.chat, context.words
+
+    def send(view: ChatView, event: gr.EventData) -> ChatView:
+        ticket = read_field(event, "ticket", LONGEST_ID)
+        try:
+            text, edit = read_field(event, "text", LONGEST_TEXT), read_field(event, "edit", LONGEST_ID)
+            return chat_view.sent(view, chat, words, text=text, ticket=ticket, edit=edit)
+        except PlaygroundError as error:
+            return chat_view.failed(view, words, error, ticket)
+
+    def on_stop(view: ChatView | None, request: gr.Request) -> None:
+        view = context.view(view, request)
+        run = chat.active(view.owner, view.conversation_id) if view.conversation_id else None
+        if run is not None:
+            run.cancel()
+
+    def with_id(change: Callable[[ChatView, str], ChatView]) -> Change:
+        return lambda view, event: change(view, read_field(event, "id", LONGEST_ID))
+
+    canvas.wire(tab.composer.send, send)
+    tab.composer.stop(on_stop, [canvas.state], None, queue=False, **QUIET)
+    canvas.wire(tab.thread.retry, with_id(lambda view, message: chat_view.retried(view, chat, words, message)))
+    canvas.wire(tab.thread.version, with_id(lambda view, message: chat_view.selected(view, chat, message)))
+    canvas.wire(tab.thread.earlier, lambda view, _: chat_view.widened(chat_view.refreshed(view, chat)))
+    canvas.wire(tab.thread.refresh, lambda view, _: chat_view.refreshed(view, chat))

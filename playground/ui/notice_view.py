@@ -1,0 +1,114 @@
+"""What happened, in words a person can act on: decisions of the gate, errors, answers that ended early."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from playground.domain import Action, Direction, FinishReason, Message, Verdict
+from playground.errors import PlaygroundError
+from playground.ui.words import Words
+
+Kind = Literal["blocked", "unavailable", "warned", "redacted", "error", "stopped"]
+SHOWN_DETECTORS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A card of its own, never part of anybody's turn. `facts` are (label, value); `retry` offers to ask again."""
+
+    kind: Kind
+    title: str
+    text: str = ""
+    next: str = ""
+    facts: tuple[tuple[str, str], ...] = ()
+    retry: bool = False
+
+
+def verdict_notice(verdict: Verdict, words: Words) -> Notice | None:
+    """The card of one decision; None when there is nothing a person needs to know."""
+    side = verdict.direction.value
+    retry = verdict.direction is Direction.OUTPUT
+    if verdict.unavailable:
+        title, next_step = words(f"notice.unavailable_{side}"), words(f"notice.unavailable_next_{side}")
+        return Notice("unavailable", title, words("notice.unavailable_text"), next_step, _facts(verdict, words), retry)
+    category = category_name(verdict, words)
+    if verdict.action is Action.BLOCK:
+        text, next_step = words(f"notice.{side}_blocked_text", category=category), words(f"notice.{side}_blocked_next")
+        return Notice("blocked", words(f"notice.{side}_blocked"), text, next_step, _facts(verdict, words), retry)
+    if verdict.action in (Action.WARN, Action.REDACT):
+        kind: Kind = "warned" if verdict.action is Action.WARN else "redacted"
+        text = words(f"notice.{kind}_{side}_text", category=category)
+        return Notice(kind, words(f"notice.{kind}_{side}"), text, "", _facts(verdict, words))
+    if verdict.degraded:
+        names = ", ".join(verdict.degraded[:SHOWN_DETECTORS])
+        return Notice("unavailable", words("notice.degraded"), words("notice.degraded_text", detectors=names))
+    return None
+
+
+def error_notice(error: PlaygroundError, words: Words) -> Notice:
+    """The card of something that went wrong. English shows the error's own sentence, which can be more exact."""
+    return failure_notice(error.code, str(error), words)
+
+
+def failure_notice(code: str, sentence: str, words: Words, *, retry: bool = False) -> Notice:
+    """The card of a failure known by its code; `sentence` is the English one that came with it."""
+    known = words.find(f"error.{code}") or words("error.error")
+    text = sentence if words.language == "en" and sentence else known
+    return Notice("error", words("error.title"), text, retry=retry)
+
+
+def message_notices(message: Message, words: Words) -> tuple[Notice, ...]:
+    """Every card that belongs under a message: decisions first, then how the answer ended."""
+    decided = [notice for verdict in message.verdicts if (notice := verdict_notice(verdict, words))]
+    if message.dropped_messages:
+        text = words("end.dropped", count=words.number(message.dropped_messages))
+        decided.append(Notice("stopped", words("end.dropped_title"), text))
+    ended = end_notice(message, words)
+    return (*decided, ended) if ended else tuple(decided)
+
+
+def end_notice(message: Message, words: Words) -> Notice | None:
+    """How an answer ended, when it did not simply come to its end."""
+    match message.finish_reason:
+        case FinishReason.CANCELLED:
+            return Notice("stopped", words("end.stopped"), next=words("end.stopped_next"), retry=True)
+        case FinishReason.INTERRUPTED:
+            return Notice("error", words("end.interrupted"), next=words("end.interrupted_next"), retry=True)
+        case FinishReason.ERROR:
+            known = words.find(f"error.{message.error}")
+            text = known or (message.error or "" if words.language == "en" else "")
+            return Notice("error", words("end.failed"), text, words("end.failed_next"), retry=True)
+        case FinishReason.LENGTH:
+            return Notice("stopped", words("end.length"), next=words("end.length_next"))
+        case _:
+            return None
+
+
+def category_name(verdict: Verdict, words: Words) -> str:
+    """What was found, as people say it."""
+    if verdict.decisive is None:
+        return words("notice.other")
+    category = verdict.decisive.finding.category
+    return words.find(f"category.{category}") or category.replace("_", " ")
+
+
+def _facts(verdict: Verdict, words: Words) -> tuple[tuple[str, str], ...]:
+    facts: list[tuple[str, str]] = []
+    ruling = verdict.decisive
+    if ruling is not None:
+        score = words.number(ruling.finding.score, 2)
+        limit = words.number(ruling.threshold, 2)
+        facts += [
+            (words("fact.category"), ruling.finding.category),
+            (words("fact.score"), words("fact.score_value", score=score, threshold=limit)),
+            (words("fact.detector"), f"{ruling.finding.detector} {ruling.finding.version}".strip()),
+        ]
+        if reason := ruling.finding.explanation:
+            known = words.find(f"explanation.{reason.replace(':', '_')}")
+            facts.append((words("fact.explanation"), known or reason))
+    elif verdict.degraded:
+        facts.append((words("fact.detector"), ", ".join(verdict.degraded[:SHOWN_DETECTORS])))
+    if verdict.policy:
+        facts.append((words("fact.policy"), verdict.policy))
+    return (*facts, (words("fact.receipt"), verdict.id[:8]))

@@ -1,0 +1,135 @@
+"""What every page is wrapped in: headers that keep it to this server, and a head of its own instead of Gradio's."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from playground.domain import Language
+from playground.ui.assets import load_assets
+from playground.ui.words import LANGUAGES, Words, load_words
+
+# Gradio builds its components from inline scripts and templates, so those stay allowed; no other host is.
+POLICY = (
+    "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data: blob:; media-src 'self' blob:; font-src 'self' data:; connect-src 'self'; "
+    "worker-src 'self' blob:; object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'self'"
+)
+VIEWPORT = "width=device-width, initial-scale=1, viewport-fit=cover, interactive-widget=resizes-content"
+MOUNTS = tuple(f"/{language}" for language in LANGUAGES)
+PAGES: dict[str, Language] = {f"/{code}{end}": code for code in LANGUAGES for end in ("", "/")}
+HEADERS = {
+    "Content-Security-Policy": POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "SAMEORIGIN",
+    "Referrer-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=(), payment=(), usb=()",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
+# What the page needs of Gradio. Its other routes (uploads, files, requests on somebody's behalf, descriptions of the
+# API, editing by a model, monitoring) answer 404.
+OPEN = re.compile(
+    r"/(en|vi)(/|/theme\.css|/config/?|/(assets|static|svelte)/[^?]+"
+    r"|/gradio_api/(theme\.css|queue/join|queue/data|run/predict/?|cancel|reset|heartbeat/\w+|startup-events|app_id/?))?"
+)
+_GRADIO_HEAD = re.compile(
+    r'\s*<meta\s+(?:property="og:|name="(?:twitter:|viewport"))[^>]*>|\s*<link rel="manifest"[^>]*>'
+)
+_BASE = re.compile(r"<base [^>]*>")
+
+
+class SecurityHeaders:
+    """Adds the headers to every answer and closes the parts of Gradio that the page does not use."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, or answer 404 for a closed part."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in HEADERS.items():
+                    headers[name] = value
+            await send(message)
+
+        if scope["path"].startswith(MOUNTS) and not OPEN.fullmatch(scope["path"]):
+            await with_headers({"type": "http.response.start", "status": 404, "headers": []})
+            await send({"type": "http.response.body", "body": b""})
+            return
+        await self._app(scope, receive, with_headers)
+
+
+class OwnHead:
+    """Rewrites the HTML that Gradio serves: language, title, early theme, our style sheet, scripts and words."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on; a page is collected, rewritten and sent in one piece."""
+        language = PAGES.get(scope["path"]) if scope["type"] == "http" else None
+        if language is None:
+            await self._app(scope, receive, send)
+            return
+        start: Message = {}
+        body = bytearray()
+
+        async def collect(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                start.update(message)
+                return
+            body.extend(message.get("body", b""))
+            if message.get("more_body"):
+                return
+            headers = MutableHeaders(scope=start)
+            page = bytes(body)
+            if headers.get("content-type", "").startswith("text/html"):
+                page = rewrite(page.decode("utf-8"), load_words(language)).encode("utf-8")
+                headers["Content-Length"] = str(len(page))
+                headers["Cache-Control"] = "no-store"
+            await send(start)
+            await send({"type": "http.response.body", "body": page})
+
+        plain = [(name, value) for name, value in scope["headers"] if name != b"accept-encoding"]
+        await self._app({**scope, "headers": plain}, receive, collect)
+
+
+def rewrite(page: str, words: Words) -> str:
+    """Gradio's HTML with a head of our own. Nothing in it comes from people or models."""
+    page = page.replace('lang="en"', f'lang="{words.language}"', 1)
+    page = _GRADIO_HEAD.sub("", page)
+    return _BASE.sub(lambda base: base.group() + own_head(words), page, count=1)
+
+
+def own_head(words: Words) -> str:
+    """Title, previews, icon, and what must be there before Gradio starts."""
+    assets = load_assets()
+    title, description = html.escape(words("page.title")), html.escape(words("page.description"))
+    facts = {"words": words.table, "languages": LANGUAGES, "logo": "/static/favicon.svg"}
+    inline = json.dumps(facts, ensure_ascii=False).replace("<", "\\u003c")
+    return f"""
+<title>{title}</title>
+<meta name="description" content="{description}">
+<meta name="viewport" content="{VIEWPORT}">
+<meta property="og:title" content="{title}">
+<meta property="og:description" content="{description}">
+<meta property="og:type" content="website">
+<meta property="og:locale" content="{words.language}">
+<meta name="theme-color" content="#f8f8f9" media="(prefers-color-scheme: light)">
+<meta name="theme-color" content="#18181c" media="(prefers-color-scheme: dark)">
+<link rel="icon" href="/static/favicon.svg" type="image/svg+xml">
+<link rel="preload" href="/static/fonts/inter-latin-wght-normal.woff2" as="font" type="font/woff2" crossorigin>
+<link rel="stylesheet" href="/static/page.css?v={assets.version}">
+<script>window.playground = {inline};
+{assets.early}</script>
+<script src="/static/page.js?v={assets.version}"></script>
+"""

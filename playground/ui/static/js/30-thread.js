@@ -1,0 +1,197 @@
+// What Gradio's chat does not draw: actions, versions, figures, notices and the stage of an answer, per message row.
+// The chat's rows stand in the order of `value.rows`; our own nodes are appended to them and redrawn when they change.
+(() => {
+  const { el, icon, iconButton, word, announce } = playground;
+  const wrap = () => document.querySelector("#chat .message-wrap");
+  const state = { value: null, live: null, trigger: null, scheduled: false, atEnd: true };
+
+  const act = (kind, id = "") => state.trigger(kind, { id });
+
+  const versions = (row) => {
+    const box = el("span", "versions");
+    const step = (name, label, id) => {
+      const button = iconButton(name, label, () => act("version", id));
+      button.disabled = !id || state.value.busy;
+      return button;
+    };
+    const { at, of, previous, next } = row.versions;
+    const count = el("span", "versions-count", `${at} / ${of}`);
+    count.setAttribute("aria-label", word("message.version", { at, of }));
+    box.append(step("left", word("message.previous"), previous), count, step("right", word("message.next"), next));
+    return box;
+  };
+
+  const toolbar = (row) => {
+    const bar = el("div", "tools");
+    if (row.text) {
+      const button = iconButton("copy", word("message.copy"), () => playground.copy(row.text, button));
+      bar.append(button);
+    }
+    if (row.role === "user") {
+      bar.append(iconButton("pen", word("message.edit"), () => playground.editMessage(row.id, row.text)));
+    } else {
+      bar.append(iconButton("retry", word("message.retry"), () => act("retry", row.id)));
+    }
+    for (const button of bar.children) {
+      if (state.value.busy && !button.matches(":first-child")) button.disabled = true;
+    }
+    if (row.versions) bar.append(versions(row));
+    if (row.stats?.length) bar.append(stats(row));
+    return bar;
+  };
+
+  const stats = (row) => {
+    const line = el("p", "stats");
+    line.setAttribute("aria-label", word("stats.label"));
+    row.stats.forEach(([text, hint]) => {
+      const part = el("span", "", text);
+      part.title = hint;
+      line.append(part);
+    });
+    return line;
+  };
+
+  const retryButton = (row) => {
+    const button = el("button", "btn btn-small", icon("retry", 16), word("message.again"));
+    button.addEventListener("click", () => act("retry", row.id));
+    button.disabled = state.value.busy;
+    return button;
+  };
+
+  const decoration = (row) => {
+    const box = el("div", `extras extras-${row.role}`);
+    for (const notice of row.notices) box.append(playground.noticeCard(notice, notice.retry ? [retryButton(row)] : []));
+    if (row.id) box.append(toolbar(row));
+    return box;
+  };
+
+  const decorate = (node, row) => {
+    const print = row && JSON.stringify([row, state.value.busy]);
+    const old = node.querySelector(":scope > .extras");
+    if (old?.dataset.print === print) return;
+    old?.remove();
+    if (!row) return;
+    const box = decoration(row);
+    box.dataset.print = print;
+    node.append(box);
+    node.id = row.id ? `message-${row.id}` : "";
+  };
+
+  const earlier = (parent, count) => {
+    let button = document.getElementById("earlier");
+    if (!count) return button?.remove();
+    if (!button) {
+      button = el("button", "btn earlier");
+      button.id = "earlier";
+      button.addEventListener("click", () => act("earlier"));
+      parent.prepend(button);
+    }
+    button.textContent = word("thread.earlier", { count });
+  };
+
+  const drawLive = (parent) => {
+    let line = document.getElementById("live-line");
+    if (!line) {
+      line = el("div", "live", el("span", "live-dots", el("i"), el("i"), el("i")), el("span", "live-text"), el("progress"));
+      line.id = "live-line";
+    }
+    const live = state.value.busy && state.live;
+    line.hidden = !live;
+    if (parent.lastElementChild !== line) parent.append(line);
+    if (!live) return;
+    line.children[1].textContent = live.text;
+    line.children[2].hidden = live.fraction === null;
+    if (live.fraction !== null) line.children[2].value = live.fraction;
+  };
+
+  const mend = (parent) => {
+    // Gradio announces every token and nests a nameless button in the title of a thought.
+    const log = parent.closest("[role=log]");
+    if (log?.getAttribute("aria-live") !== "off") {
+      log?.setAttribute("aria-live", "off");
+      log?.setAttribute("aria-label", word("thread.label"));
+    }
+    for (const arrow of parent.querySelectorAll(".thought-group .arrow button:not([tabindex])")) {
+      arrow.tabIndex = -1;
+      arrow.setAttribute("aria-hidden", "true");
+    }
+    if (state.value.busy) return;
+    for (const node of parent.querySelectorAll("[data-testid][aria-label]")) node.removeAttribute("aria-label");
+    for (const node of parent.querySelectorAll("button.copy_code_button:not([aria-label])")) {
+      node.setAttribute("aria-label", word("message.copy_code"));
+      node.title = word("message.copy_code");
+    }
+    for (const node of parent.querySelectorAll(".md pre:not([tabindex])")) node.tabIndex = 0;
+  };
+
+  // The thread stays at its end while it grows, unless the reader has scrolled away from it.
+  const stick = (log) => {
+    if (log.dataset.watched) return;
+    log.dataset.watched = "true";
+    log.addEventListener("scroll", () => {
+      state.atEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 80;
+    }, { passive: true });
+  };
+
+  const sync = () => {
+    state.scheduled = false;
+    const parent = wrap();
+    if (!parent || !state.value) return;
+    const rows = [...parent.querySelectorAll(":scope > .message-row")];
+    rows.forEach((node, index) => decorate(node, state.value.rows[index]));
+    earlier(parent, state.value.earlier);
+    drawLive(parent);
+    mend(parent);
+    const log = parent.closest("[role=log]");
+    stick(log);
+    if (state.atEnd) log.scrollTop = log.scrollHeight;
+  };
+
+  const schedule = () => {
+    if (state.scheduled) return;
+    state.scheduled = true;
+    requestAnimationFrame(sync);
+  };
+
+  const address = (conversation) => {
+    const url = new URL(location.href);
+    if ((url.searchParams.get("c") || null) === conversation) return;
+    if (conversation) url.searchParams.set("c", conversation);
+    else url.searchParams.delete("c");
+    history.pushState(null, "", url);
+    playground.languageLinks?.();
+  };
+
+  playground.islands.thread = (element, trigger) => {
+    state.trigger = trigger;
+    const observe = () => {
+      const chat = document.getElementById("chat");
+      if (!chat) return setTimeout(observe, 30);
+      new MutationObserver(schedule).observe(chat, { childList: true, subtree: true });
+      schedule();
+    };
+    observe();
+    let hiddenAt = 0;
+    document.addEventListener("visibilitychange", () => {
+      if (document.hidden) hiddenAt = Date.now();
+      else if (state.value?.busy && Date.now() - hiddenAt > 10000) act("refresh"); // a phone cuts streams it hides
+    });
+    return (value) => {
+      const was = state.value;
+      state.value = value;
+      if (value.busy || was?.conversation !== value.conversation) state.atEnd = true;
+      playground.busy = value.busy;
+      document.documentElement.classList.toggle("empty", value.empty);
+      address(value.conversation);
+      if (value.busy) act("follow");
+      if (was?.busy && !value.busy) announce(value.announcement || word("thread.finished"));
+      if (!was?.busy && value.busy) announce(word("thread.started"));
+      schedule();
+    };
+  };
+
+  playground.islands.live = () => (value) => {
+    state.live = value;
+    schedule();
+  };
+})();

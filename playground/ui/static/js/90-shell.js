@@ -1,0 +1,86 @@
+// The frame: side bar and drawer, theme, language, keyboard.
+(() => {
+  const { el, icon, iconButton, word, remember } = playground;
+  const root = document.documentElement;
+  const phone = matchMedia("(max-width: 768px)");
+
+  const toggleSide = () => {
+    if (phone.matches) {
+      const open = root.classList.toggle("drawer");
+      if (open) document.getElementById("new-chat")?.focus();
+      return;
+    }
+    remember(localStorage, "playground.side", root.classList.toggle("side-closed") ? "closed" : null);
+  };
+
+  playground.islands.brand = (element) => () => {
+    const logo = el("img", "logo");
+    logo.src = playground.logo;
+    logo.alt = "";
+    const close = iconButton("close", word("shell.close_list"), toggleSide, "drawer-close");
+    element.replaceChildren(logo, el("h1", "", word("shell.name")), close);
+  };
+
+  playground.islands.burger = (element) => () => {
+    const button = iconButton("panel", word("shell.toggle_list"), toggleSide, "burger");
+    button.id = "burger";
+    button.append(icon("menu", 20));
+    element.replaceChildren(button);
+  };
+
+  playground.islands.sidefoot = (element) => () => {
+    const links = el("div", "languages");
+    links.setAttribute("role", "group");
+    links.setAttribute("aria-label", word("shell.language"));
+    for (const [code, name] of Object.entries(playground.languages)) {
+      const link = el("a", "language", code.toUpperCase());
+      link.lang = code;
+      link.title = name;
+      link.setAttribute("aria-label", name);
+      link.id = `language-${code}`;
+      if (code === root.lang) link.setAttribute("aria-current", "true");
+      link.dataset.code = code;
+      links.append(link);
+    }
+    playground.languageLinks = () => {
+      for (const link of links.children) link.href = `/${link.dataset.code}/${location.search}`;
+    };
+    playground.languageLinks();
+    addEventListener("popstate", playground.languageLinks);
+    const theme = iconButton("moon", word("shell.theme"), playground.toggleTheme, "theme-toggle");
+    theme.id = "theme-toggle";
+    theme.append(icon("sun"));
+    element.replaceChildren(links, theme);
+  };
+
+  document.addEventListener("click", (event) => {
+    if (root.classList.contains("drawer") && event.target === document.documentElement.querySelector("#scrim")) toggleSide();
+  });
+
+  document.addEventListener("keydown", (event) => {
+    const typing = /^(INPUT|TEXTAREA|SELECT)$/.test(document.activeElement?.tagName ?? "");
+    if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k") {
+      event.preventDefault();
+      playground.openPicker();
+    } else if (event.key === "/" && !typing && !document.querySelector("dialog[open]")) {
+      event.preventDefault();
+      playground.focusComposer();
+    } else if (event.key === "Escape" && !document.querySelector("dialog[open]")) {
+      if (root.classList.contains("drawer")) toggleSide();
+      else if (playground.busy) document.getElementById("composer-send")?.click();
+    }
+  });
+
+  document.addEventListener("DOMContentLoaded", () => {
+    const skip = el("a", "skip-link", word("shell.skip"));
+    skip.href = "#composer-text";
+    skip.addEventListener("click", (event) => {
+      event.preventDefault();
+      playground.focusComposer();
+    });
+    const scrim = el("div");
+    scrim.id = "scrim";
+    document.body.prepend(skip);
+    document.body.append(scrim);
+  });
+})();
