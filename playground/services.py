@@ -13,6 +13,7 @@ from playground.engines.registry import ENGINES
 from playground.errors import ConfigError, StorageError, UnknownModel
 from playground.moderation.contract import Moderator
 from playground.moderation.moderator import build_moderator
+from playground.moderation.registry import DETECTORS, detoxify_factories
 from playground.storage.conversations import ConversationStore
 from playground.storage.database import Database
 from playground.storage.decisions import DecisionStore
@@ -44,7 +45,7 @@ def build(settings: Settings) -> Services:
     Raises ConfigError, PolicyError or StorageError, with a sentence for the operator.
     """
     catalog = _catalog(settings)
-    moderator = build_moderator(settings.policy)
+    moderator = build_moderator(settings.policy, {**DETECTORS, **detoxify_factories(settings.data_dir / "detoxify")})
     database = _database(settings)
     pool = EnginePool(
         EngineOptions(threads=settings.engine_threads, max_batch=settings.max_batch, kv_cache_mb=settings.kv_cache_mb),

@@ -56,8 +56,8 @@ class DetoxifyDetector:
 
     `folder` holds the checkpoint, `config.json` and `tokenizer.json`; the fast form is kept there too. Safe to use from
     several threads. A finding's score is the highest of all windows, its span that window, or from a score of 0.5 on
-    the sentence in it that scores highest by itself. The explanation is "detoxify", or "detoxify_windowed:" and the
-    number of windows when the text was longer than the model reads at once.
+    the sentence in it that scores highest by itself. The explanation is "detoxify", or "detoxify_windowed"
+    when the text was longer than the model reads at once.
     """
 
     reach = 1024
@@ -73,6 +73,7 @@ class DetoxifyDetector:
         trust_first_use: bool = True,
     ) -> None:
         self.name = f"detoxify-{variant.name}"
+        self.version = variant.name
         self._variant = variant
         self._folder = folder
         self._fast = fast
@@ -82,11 +83,6 @@ class DetoxifyDetector:
         self._lock = threading.Lock()
         self._loaded: _Loaded | None = None
         self._failure: tuple[object, DetectorUnavailable] | None = None
-
-    @property
-    def version(self) -> str:
-        """The checkpoint's hash and the form it runs in ("c1212f89-int8"); the variant's name before it is loaded."""
-        return self._loaded.version if self._loaded else self._variant.name
 
     def scan(self, text: str) -> list[Finding]:
         """One finding per label, whatever its score; none for blank text.
@@ -98,7 +94,7 @@ class DetoxifyDetector:
         loaded = self._load()
         windows = loaded.cutter.cut(text)
         scores = score_windows(loaded.network, windows)
-        explanation = "detoxify" if len(windows) == 1 else f"detoxify_windowed:{len(windows)}"
+        explanation = "detoxify" if len(windows) == 1 else "detoxify_windowed"
         best = scores[:, : len(loaded.labels)].argmax(axis=0)
         notable = {int(best[column]) for column in range(len(best)) if scores[best[column], column] >= _NOTABLE}
         sentences = {row: _Sentences(loaded, text, windows[row].span) for row in notable}
@@ -131,7 +127,8 @@ class DetoxifyDetector:
             except DetectorUnavailable as error:
                 self._failure = (self._file_states(), error)
                 raise
-            logger.info("%s loaded, version %s", self.name, self._loaded.version)
+            self.version = self._loaded.version
+            logger.info("%s loaded, version %s", self.name, self.version)
             return self._loaded
 
     def _file_states(self) -> object:
