@@ -36,6 +36,7 @@ class _Look:
 
 
 _CONTEXT = 96  # released characters that detectors see again, to the left of what they decide about
+_OVERHANG = 256  # how much longer than its greatest length a unit gets before it is looked at: what may be unsettled
 _PROBE = 20  # characters in which the end of a unit is recognised
 
 
@@ -83,7 +84,7 @@ class StreamGuard:
             probe = self._probe + delta
             self._ready = self._unit.ends.search(probe) is not None
             self._probe = probe[-_PROBE:]
-        overlong = 0 < self._unit.longest < self._held
+        overlong = self._unit.longest and self._held > self._unit.longest + _OVERHANG
         if self._held < self._due or not (self._ready or overlong):
             return _NOTHING
         pending = "".join(self._parts)
@@ -112,7 +113,12 @@ class StreamGuard:
         if blocking:
             first = blocking[0].finding.span[0]
             return self._block(look, max((end for end in ends if end <= first), default=look.offset))
-        return self._release(look, _last_cut(ends, settled, look))
+        cut = _last_cut(ends, settled, look)
+        if cut > look.offset:
+            return self._release(look, cut)
+        # Not before the first unit can be settled, if what is unsettled stays as long as it is; but bounded.
+        self._due = self._held + max(8, min(ends[0] - settled, 16 + self._held // 2))
+        return _NOTHING
 
     def _look(self, window: str, *, final: bool) -> tuple[_Look, int]:
         """What the detectors say about the waiting text, and up to where more text cannot change that."""
@@ -154,9 +160,6 @@ class StreamGuard:
         return Screened(text, verdict)
 
     def _release(self, look: _Look, cut: int) -> Screened:
-        if cut <= look.offset:
-            self._due = self._held + 16 + self._held // 8
-            return _NOTHING
         decided = tuple(ruling for ruling in look.rulings if ruling.finding.span[0] < cut)
         news = not self._degraded.issuperset(look.failed)
         self._degraded.update(look.failed)

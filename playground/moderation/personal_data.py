@@ -24,7 +24,7 @@ def _number(shape: str, apart: str = _APART) -> re.Pattern[str]:
     return re.compile(f"{apart}(?=({shape}){_END})")
 
 
-_VIETNAMESE_MOBILE = _number(r"(?:(?:\+|00)84[ .-]?(?:\(0\)|0)?|0)[ .-]?[35789](?:[ .-]?[0-9]){8}")
+_VIETNAMESE_MOBILE = _number(r"(?:(?:\+|00)84[ .-]?(?:\(0\)|0)?|0(?!\.))[ .-]?[35789](?:[ .-]?[0-9]){8}")
 _VIETNAMESE_BARE = _number(r"84[35789][0-9]{8}")
 _VIETNAMESE_LANDLINE = _number(r"(?:\(02[0-9]{1,2}\)|02[0-9]{1,2})[ .-]?[0-9]{3,4}[ .-]?[0-9]{4}")
 _INTERNATIONAL = _number(
@@ -96,7 +96,7 @@ class PersonalDataDetector:
 
 
 _OPEN_BACKWARDS = (
-    re.compile(r"[A-Za-z0-9._%+-]{0,280}(?:@[A-Za-z0-9._%+-]{0,64})?"),
+    re.compile(r"[A-Za-z0-9.-]{0,255}+@[A-Za-z0-9._%+-]{1,64}|[A-Za-z0-9._%+-]{0,64}"),
     re.compile(r"[ .()-]{0,2}(?:[0-9][ .()-]{0,2}){1,24}\+?"),
     re.compile(r" ?(?:[A-Z0-9] ?){0,31}[0-9]{2}[A-Z]{2}(?![A-Za-z0-9])"),
 )

@@ -39,7 +39,7 @@ class WordListDetector:
     """Finds the entries of the lexicons; a finding's explanation is "word_list:" and the language of the list."""
 
     name = "words"
-    reach = 512
+    reach = 256
 
     def __init__(self, lexicons: Sequence[Lexicon]) -> None:
         self._lexicons = tuple(lexicons)
@@ -102,7 +102,7 @@ def _phrase_length(last: str, lexicon: Lexicon) -> int:
     shown = fold_accents(last) if lexicon.folds else last
     joined = ""
     open_words = 0
-    for count, word in enumerate(_PART.findall(shown)[: -lexicon.longest_phrase : -1], 1):
+    for count, word in enumerate(_PART.findall(shown)[: -lexicon.longest_phrase - 1 : -1], 1):
         joined = f"{word} {joined}" if joined else word
         open_words = count if joined in lexicon.prefixes else open_words
     if not open_words:
@@ -125,18 +125,27 @@ def _plain(lexicon: Lexicon, view: str) -> Iterator[Match]:
 def _odd(lexicon: Lexicon, view: str) -> Iterator[Match]:
     """Chunks with symbols or digits in them, read as letters."""
     for match in _ODD.finditer(view):
-        chunk = match[0].rstrip(".'’_-~·•^")
-        if len(chunk) > _LONGEST_CHUNK or len(chunk) < 3 or chunk.isalpha() or chunk.isdigit():
+        chunk = _trimmed(match[0])
+        if len(chunk) > _LONGEST_CHUNK or chunk.isalpha() or chunk.isdigit():
             continue
         entry = _read_odd(lexicon, chunk)
         if entry:
             yield match.start(), match.start() + len(chunk), entry, lexicon.language
 
 
+def _trimmed(chunk: str) -> str:
+    """A chunk without what follows its last letter or digit, except symbols that may be a letter themselves."""
+    core = chunk.rstrip("@$!*+|.'’_-~·•^")
+    behind = chunk[len(core) :]
+    return core + behind[: len(behind) - len(behind.lstrip("$!*"))]
+
+
 def _read_odd(lexicon: Lexicon, chunk: str) -> Entry | None:
     bare = chunk.translate(_SEPARATORS)
     if "*" in bare.strip("*"):
         return _unmasked(lexicon, bare.strip("*"))
+    if not bare.isascii() and bare.isalpha():  # Vietnamese abbreviations: "đ.m"
+        return lexicon.entries.get(bare) or _squeezed(lexicon, bare)
     shortest = 3 if bare.isalpha() or any(char in bare for char in "@$!") else 4
     if len(bare) < shortest or not any(char.isalpha() for char in bare):
         return None
