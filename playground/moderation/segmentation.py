@@ -25,7 +25,7 @@ class Unit:
 
 
 UNITS: dict[str, Unit] = {
-    "clause": Unit(re.compile(rf"[.!?…;:,–—]{_CLOSING}\s|\n|[。！？；，、]"), 24, 1024),
+    "clause": Unit(re.compile(rf"[.!?…;:,–—]{_CLOSING}\s|\n|[。！？；，、]"), 24, 2048),
     "sentence": Unit(re.compile(rf"[.!?…]{_CLOSING}\s|\n|[。！？]"), 24, 2048),
     "line": Unit(re.compile(r"\n"), 24, 4096),
     "paragraph": Unit(re.compile(r"\n[ \t\r]{0,16}\n"), 24, 16384),

@@ -101,7 +101,7 @@ def test_the_built_in_policies_stop_a_slur_on_both_sides(name: str, direction: D
         assert (result.blocked, result.text) == (True, BEFORE)
 
 
-@pytest.mark.parametrize("length", [100, 1000, 1024, 1100, 1300, 5000])
+@pytest.mark.parametrize("length", [100, 2000, 2048, 2100, 2400, 5000])
 def test_a_text_without_any_boundary_hides_nothing(blocking: PolicyModerator, length: int) -> None:
     text = "a" * length + " fuck " + "a" * 50
     for size in (1, 4, 333, len(text)):

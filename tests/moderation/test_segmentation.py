@@ -35,7 +35,7 @@ def test_numbers_and_short_pieces_do_not_make_units() -> None:
 
 
 def test_a_text_without_an_end_is_cut_at_the_greatest_length() -> None:
-    assert [len(unit) for unit in units("a" * 3000, "clause")] == [1024, 1024, 952]
+    assert [len(unit) for unit in units("a" * 3000, "clause")] == [2048, 952]
     assert [len(unit) for unit in units("a" * 3000, "answer")] == [3000]
 
 
