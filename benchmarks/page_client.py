@@ -126,16 +126,21 @@ class PageClient(AbstractContextManager["PageClient"]):
         }
         prefix = f"/{self.language}/gradio_api"
         if dependency["queue"] is False:
-            answer = self.http.post(f"{prefix}/run/predict", params=self.query, json=body)
+            answer = self._post(f"{prefix}/run/predict", body)
             self.received += answer.content
             if answer.status_code != 200:
                 raise PageError(answer.text)
             yield self._apply(dependency, answer.json()["data"])
             return
-        joined = self.http.post(f"{prefix}/queue/join", params=self.query, json=body)
+        joined = self._post(f"{prefix}/queue/join", body)
         if joined.status_code != 200:
             raise PageError(joined.text)
         yield from self._stream(dependency, prefix, joined.json()["event_id"])
+
+    def _post(self, path: str, body: dict[str, Any]) -> httpx.Response:
+        # As a browser writes it: half a character pair is escaped, where httpx would refuse it.
+        headers = {"Content-Type": "application/json"}
+        return self.http.post(path, params=self.query, content=json.dumps(body), headers=headers)
 
     def _stream(self, dependency: dict[str, Any], prefix: str, event_id: str) -> Iterator[dict[int, Any]]:
         current: list[Any] = []

@@ -14,7 +14,7 @@ import pytest
 
 from benchmarks.served import Served, serve
 from tests.e2e.conftest import write_models
-from tests.e2e.visitor import Visitor, disk_bytes, wait_until
+from tests.e2e.visitor import Visitor, disk_bytes
 
 POLICY = """
 extends = "standard"
@@ -95,7 +95,7 @@ def watch(visitor: Visitor, allowed: str) -> str:
 
 
 def cut_everywhere(size: int, before: str, place: int) -> str:
-    """`before` with so many brackets in front that the pieces of `size` characters meet the phrase at offset `place`."""
+    """`before` with as many brackets in front as let pieces of `size` characters meet the phrase at offset `place`."""
     return "(" * ((place - len(before)) % size) + before
 
 
