@@ -121,6 +121,13 @@ def test_a_bad_setting_is_named(
         build(replace(settings, **changes))  # type: ignore[arg-type]
 
 
+def test_an_unknown_engine_is_named(settings: Settings, tmp_path: Path) -> None:
+    models = tmp_path / "models.toml"
+    models.write_text('[[models]]\nid = "echo"\nengine = "steam"', encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"echo names an unknown engine 'steam'; there are: echo"):
+        build(replace(settings, models_file=models))
+
+
 def test_a_data_folder_that_cannot_be_used_is_named(settings: Settings, tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.write_bytes(b"not a folder, and not a database either" * 200)

@@ -100,8 +100,14 @@ class Answerer:
 
         _stop_here(run)
         with self._engines.acquire(task.spec, tell, lambda: run.stopping) as engine:
-            tokenizer = self._engines.tokenizer(task.spec)
-            built = prompting.build(task.branch, task.spec, task.params, task.system_prompt, tokenizer)
+            built = prompting.build(
+                task.branch,
+                task.spec,
+                task.params,
+                system_prompt=task.system_prompt,
+                tokenizer=self._engines.tokenizer(task.spec),
+                context_length=engine.capabilities.context_length,  # memory may allow less than the model was made for
+            )
             draft.dropped_messages = built.dropped_messages
             _stop_here(run)
             outcome.begin(len(built.prompt.token_ids))

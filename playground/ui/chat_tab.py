@@ -85,7 +85,7 @@ def render(tab: ChatTab, view: ChatView, context: Context) -> Updates:
             "empty": not view.messages,
             "busy": view.busy,
         },
-        tab.live: asdict(Live(words("live.sending")) if view.busy else Live()),
+        tab.live: asdict(Live()),
         tab.hero: _hero(view, context),
         tab.notice: {"notice": view.notice and asdict(view.notice), "ticket": view.ticket},
         tab.composer: {

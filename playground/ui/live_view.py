@@ -24,7 +24,7 @@ def live_line(snapshot: RunSnapshot, model: str, words: Words) -> Live:
             return Live(words("live.queued", position=position))
         case Loading(stage, fraction):
             return Live(words(f"live.{stage.value}", model=model), fraction)
-        case Checking():
+        case Checking() if not snapshot.text:
             return Live(words("live.checking"))
     if snapshot.text or snapshot.reasoning:
         return Live()

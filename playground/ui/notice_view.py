@@ -61,6 +61,9 @@ def failure_notice(code: str, sentence: str, words: Words, *, retry: bool = Fals
 def message_notices(message: Message, words: Words) -> tuple[Notice, ...]:
     """Every card that belongs under a message: decisions first, then how the answer ended."""
     decided = [notice for verdict in message.verdicts if (notice := verdict_notice(verdict, words))]
+    if message.dropped_messages:
+        text = words("end.dropped", count=words.number(message.dropped_messages))
+        decided.append(Notice("stopped", words("end.dropped_title"), text))
     ended = end_notice(message, words)
     return (*decided, ended) if ended else tuple(decided)
 
@@ -101,8 +104,9 @@ def _facts(verdict: Verdict, words: Words) -> tuple[tuple[str, str], ...]:
             (words("fact.score"), words("fact.score_value", score=score, threshold=limit)),
             (words("fact.detector"), f"{ruling.finding.detector} {ruling.finding.version}".strip()),
         ]
-        if ruling.finding.explanation:
-            facts.append((words("fact.explanation"), ruling.finding.explanation))
+        if reason := ruling.finding.explanation:
+            known = words.find(f"explanation.{reason.replace(':', '_')}")
+            facts.append((words("fact.explanation"), known or reason))
     elif verdict.degraded:
         facts.append((words("fact.detector"), ", ".join(verdict.degraded[:SHOWN_DETECTORS])))
     if verdict.policy:

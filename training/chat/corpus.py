@@ -1,5 +1,6 @@
 """Tokenizer and packed training rows."""
 
+import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -13,6 +14,8 @@ from training.chat.outside import OutsideQuestions
 PAD, START, END = "<|endoftext|>", "<|im_start|>", "<|im_end|>"
 WEIGHTS = {"system": 0.0, "user": 0.3, "assistant": 1.0}
 OPEN_ROWS = 24
+CUT_SHARE, CUT_LENGTH = 0.6, 9
+JUDGED_SHARE = 0.7
 
 Ids = NDArray[np.int64]
 Weights = NDArray[np.float32]
@@ -25,6 +28,18 @@ class Rows:
     ids: Ids
     weights: Weights
     segments: Ids
+
+    def judged(self) -> tuple[Ids, Ids, Weights]:
+        """Places that predict a weighted token, these tokens and their weights; always equally many places."""
+        count = int(self.ids.size * JUDGED_SHARE) // 64 * 64
+        following = np.zeros_like(self.weights)
+        following[:, :-1] = self.weights[:, 1:]
+        found = np.flatnonzero(following)[:count]
+        places = np.zeros(count, np.int64)
+        weights = np.zeros(count, np.float32)
+        places[: len(found)] = found
+        weights[: len(found)] = following.reshape(-1)[found]
+        return places, np.roll(self.ids.reshape(-1), -1)[places], weights
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -40,7 +55,10 @@ def train_tokenizer(dialogues: Dialogues, conversations: int, size: int) -> Toke
     tokenizer = Tokenizer(models.BPE())
     tokenizer.normalizer = normalizers.NFC()
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
-        [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True)]
+        [
+            pre_tokenizers.Digits(individual_digits=True),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True),
+        ]
     )
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
@@ -54,20 +72,32 @@ def train_tokenizer(dialogues: Dialogues, conversations: int, size: int) -> Toke
     return tokenizer
 
 
+def token_id(tokenizer: Tokenizer, token: str) -> int:
+    """The id of a token that the tokenizer must have."""
+    found = tokenizer.token_to_id(token)
+    if found is None:
+        raise ValueError(f"the tokenizer has no token {token}")
+    return found
+
+
 class Encoder:
     """Conversations in ChatML as token ids with loss weights."""
 
     def __init__(self, tokenizer: Tokenizer) -> None:
         self.tokenizer = tokenizer
-        self.start: int = tokenizer.token_to_id(START)
-        self.end: int = tokenizer.token_to_id(END)
+        self.start = token_id(tokenizer, START)
+        self.end = token_id(tokenizer, END)
         self.line: list[int] = tokenizer.encode("\n").ids
-        self.heads: dict[str, list[int]] = {
-            role: [self.start, *tokenizer.encode(f"{role}\n").ids] for role in WEIGHTS
-        }
+        self.heads: dict[str, list[int]] = {role: [self.start, *tokenizer.encode(f"{role}\n").ids] for role in WEIGHTS}
 
-    def encode(self, conversations: Sequence[Sequence[Turn]]) -> list[tuple[list[int], list[float]]]:
-        """Token ids and weights of each conversation; an answer's end mark counts as part of the answer."""
+    def encode(
+        self, conversations: Sequence[Sequence[Turn]], random_source: random.Random
+    ) -> list[tuple[list[int], list[float]]]:
+        """Token ids and weights of each conversation; an answer's end mark counts as part of the answer.
+
+        Most last answers are cut after a few tokens: what follows is learned by heart quickly, and the time saved
+        goes to more questions.
+        """
         texts = [text for turns in conversations for _, text in turns]
         encoded = iter(self.tokenizer.encode_batch(texts))
         result = []
@@ -78,6 +108,9 @@ class Encoder:
                 head, body = self.heads[role], next(encoded).ids
                 ids += [*head, *body, self.end, *self.line]
                 weights += [0.0] * len(head) + [WEIGHTS[role]] * (len(body) + 1) + [0.0] * len(self.line)
+            excess = len(body) + 1 + len(self.line) - CUT_LENGTH
+            if excess > 0 and random_source.random() < CUT_SHARE:
+                ids, weights = ids[:-excess], weights[:-excess]
             result.append((ids, weights))
         return result
 
@@ -141,7 +174,7 @@ class Corpus:
         """The rows of a chunk, shuffled."""
         seed = self.seed * 1_000_003 + number + 1
         conversations = list(Dialogues(seed, self.extra).conversations(self.chunk_conversations))
-        rows = pack(self.encoder.encode(conversations), self.length)
+        rows = pack(self.encoder.encode(conversations, random.Random(seed)), self.length)
         order = np.random.default_rng(seed).permutation(len(rows))
         return Rows(rows.ids[order], rows.weights[order], rows.segments[order])
 

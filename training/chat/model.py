@@ -4,8 +4,8 @@ import math
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn import functional
 
 MASKED = -1e9
 
@@ -35,7 +35,7 @@ class Norm(nn.Module):
         self.epsilon = epsilon
 
     def forward(self, states: Tensor) -> Tensor:
-        return F.rms_norm(states, (states.shape[-1],), self.weight, self.epsilon)
+        return functional.rms_norm(states, (states.shape[-1],), self.weight, self.epsilon)
 
 
 def rotate(states: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
@@ -82,7 +82,7 @@ class Feedforward(nn.Module):
         self.down_proj = nn.Linear(shape.hidden, shape.width, bias=False)
 
     def forward(self, states: Tensor) -> Tensor:
-        out: Tensor = self.down_proj(F.silu(self.gate_proj(states)) * self.up_proj(states))
+        out: Tensor = self.down_proj(functional.silu(self.gate_proj(states)) * self.up_proj(states))
         return out
 
 
@@ -120,8 +120,8 @@ class LeanLlama(nn.Module):
         self.register_buffer("cosine", angles.cos(), persistent=False)
         self.register_buffer("sine", angles.sin(), persistent=False)
 
-    def forward(self, ids: Tensor, segments: Tensor) -> Tensor:
-        """Scores of the next token at every place; a token sees only its own segment."""
+    def states(self, ids: Tensor, segments: Tensor) -> Tensor:
+        """The last states at every place; a token sees only its own segment."""
         length = ids.shape[1]
         cosine, sine = self.get_buffer("cosine")[:length], self.get_buffer("sine")[:length]
         causal = torch.ones(length, length, dtype=torch.bool).tril()
@@ -130,13 +130,19 @@ class LeanLlama(nn.Module):
         states = self.embed_tokens(ids)
         for layer in self.layers:
             states = layer(states, cosine, sine, mask)
-        return F.linear(self.norm(states), self.embed_tokens.weight)
+        out: Tensor = self.norm(states)
+        return out
+
+    def forward(self, ids: Tensor, segments: Tensor) -> Tensor:
+        """Scores of the next token at every place."""
+        return functional.linear(self.states(ids, segments), self.embed_tokens.weight)
 
 
-def weighted_loss(model: LeanLlama, ids: Tensor, segments: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
-    """The weighted loss of next tokens, and the loss of answers alone."""
-    scores = model(ids, segments)[:, :-1]
-    losses = F.cross_entropy(scores.flatten(0, 1), ids[:, 1:].flatten(), reduction="none")
-    wanted = weights[:, 1:].flatten()
-    answers = (wanted == 1).float()
-    return (losses * wanted).sum() / wanted.sum(), (losses * answers).sum().detach() / answers.sum()
+def weighted_loss(
+    model: LeanLlama, ids: Tensor, segments: Tensor, *, places: Tensor, targets: Tensor, weights: Tensor
+) -> tuple[Tensor, Tensor]:
+    """The weighted loss of the targets at some places of the batch, and the loss of answers alone."""
+    states = model.states(ids, segments).flatten(0, 1)[places]
+    losses = functional.cross_entropy(functional.linear(states, model.embed_tokens.weight), targets, reduction="none")
+    answers = (weights == 1).float()
+    return (losses * weights).sum() / weights.sum(), (losses * answers).sum().detach() / answers.sum()

@@ -14,7 +14,7 @@ ROUNDS = 5
 
 def orthogonalised(matrices: Tensor) -> Tensor:
     """The nearest orthogonal matrices of a stack, by Newton-Schulz rounds."""
-    wide = matrices.transpose(1, 2) if matrices.shape[1] > matrices.shape[2] else matrices
+    wide: Tensor = matrices.transpose(1, 2) if matrices.shape[1] > matrices.shape[2] else matrices
     wide = wide / (wide.norm(dim=(1, 2), keepdim=True) + 1e-7)
     first, second, third = COEFFICIENTS
     for _ in range(ROUNDS):
@@ -42,23 +42,21 @@ class Muon(torch.optim.Optimizer):
         """One update; matrices of one size are orthogonalised together."""
         loss = closure() if closure else None
         for group in self.param_groups:
-            by_size: dict[torch.Size, list[nn.Parameter]] = defaultdict(list)
+            by_size: dict[torch.Size, list[tuple[nn.Parameter, Tensor]]] = defaultdict(list)
             for weight in group["params"]:
                 if weight.grad is not None:
-                    by_size[weight.shape].append(weight)
-            for weights in by_size.values():
-                self.update(weights, group)
+                    by_size[weight.shape].append((weight, weight.grad))
+            for pairs in by_size.values():
+                self.update(pairs, group)
         return loss
 
-    def update(self, weights: list[nn.Parameter], group: dict[str, Any]) -> None:
-        """Update matrices of one size."""
+    def update(self, pairs: list[tuple[nn.Parameter, Tensor]], group: dict[str, Any]) -> None:
+        """Update matrices of one size by their gradients."""
         directions = []
-        for weight in weights:
-            gradient = weight.grad
-            assert gradient is not None
+        for weight, gradient in pairs:
             buffer = self.state[weight].setdefault("momentum", torch.zeros_like(weight))
             buffer.lerp_(gradient, 1 - group["momentum"])
             directions.append(gradient.lerp(buffer, group["momentum"]))
-        scale = 0.2 * math.sqrt(max(weights[0].shape)) * group["lr"]
-        for weight, direction in zip(weights, orthogonalised(torch.stack(directions)), strict=True):
+        scale = 0.2 * math.sqrt(max(pairs[0][0].shape)) * group["lr"]
+        for (weight, _), direction in zip(pairs, orthogonalised(torch.stack(directions)), strict=True):
             weight.mul_(1 - group["lr"] * group["weight_decay"]).add_(direction, alpha=-scale)

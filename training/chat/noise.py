@@ -22,7 +22,12 @@ SWAPS = (
     ("mình", "tôi"),
     ("bạn", "em"),
 )
-SMALL_WORDS = frozenset("a an the is are do does of to in me my your can i it for please so and".split())
+# fmt: off
+SMALL_WORDS = frozenset((
+    "a", "an", "the", "is", "are", "do", "does", "of", "to", "in", "me", "my", "your", "can", "i", "it", "for",
+    "please", "so", "and",
+))
+# fmt: on
 
 
 def roughen(question: str, language: str, random_source: random.Random) -> str:

@@ -17,11 +17,15 @@ TALK_INTENTS = {
     "meaning_of_life": "meaning",
     "what_can_i_ask_you": "cando",
 }
-NEAR_INTENTS = frozenset(
-    "yes no maybe repeat calculator definition spelling translate time date weather fun_fact change_language user_name "
-    "change_user_name change_ai_name who_do_you_work_for what_are_your_hobbies do_you_have_pets cancel change_accent "
-    "change_speed whisper_mode reset_settings sync_device".split()
-)
+# Too close to what Pip can do to be declined, too far from it to be answered.
+# fmt: off
+NEAR_INTENTS = frozenset((
+    "yes", "no", "maybe", "repeat", "calculator", "definition", "spelling", "translate", "time", "date", "weather",
+    "fun_fact", "change_language", "user_name", "change_user_name", "change_ai_name", "who_do_you_work_for",
+    "what_are_your_hobbies", "do_you_have_pets", "cancel", "change_accent", "change_speed", "whisper_mode",
+    "reset_settings", "sync_device",
+))
+# fmt: on
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,11 @@ from pathlib import Path
 import torch
 from tokenizers import Tokenizer
 
+from training.chat.card import Training, write_card
 from training.chat.corpus import Corpus, train_tokenizer
 from training.chat.dialogues import Dialogues
+from training.chat.evaluate import evaluate, render_table
+from training.chat.export import PRECISIONS, export
 from training.chat.model import LeanLlama, Shape
 from training.chat.outside import OutsideQuestions, read_clinc
 from training.chat.train import Plan, Trainer
@@ -26,6 +29,8 @@ class Recipe:
     chunk_conversations: int = 16_000
     tokenizer_conversations: int = 60_000
     threads: int = 2
+    precisions: tuple[str, ...] = PRECISIONS
+    exam_questions: int | None = None
 
     def changed(self, seed: int, minutes: float, threads: int) -> "Recipe":
         """The same recipe with another seed, duration and number of threads."""
@@ -40,6 +45,8 @@ SMOKE = Recipe(
     chunk_conversations=200,
     tokenizer_conversations=400,
     threads=1,
+    precisions=("fp32",),
+    exam_questions=2,
 )
 
 
@@ -65,3 +72,20 @@ def make(recipe: Recipe, folder: Path, clinc: Path | None, resume: bool, report:
     if resume and trainer.resume():
         report("going on from the checkpoint")
     trainer.train(report)
+    finish(trainer, recipe, clinc, report)
+
+
+def finish(trainer: Trainer, recipe: Recipe, clinc: Path | None, report: Callable[[str], None]) -> None:
+    """Export and evaluate what was trained, and write the model card."""
+    models = export(trainer.folder, recipe.shape, recipe.precisions, report)
+    results = {name: evaluate(models / name, clinc, recipe.exam_questions) for name in recipe.precisions}
+    progress = trainer.progress
+    training = Training(
+        parameters=sum(weight.numel() for weight in trainer.model.parameters()),
+        tokens=progress.tokens,
+        minutes=progress.seconds / 60,
+        steps=progress.step,
+        human_questions=clinc is not None,
+    )
+    write_card(models, training, results)
+    report(render_table(results))

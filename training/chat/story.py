@@ -6,7 +6,7 @@ from training.chat import content
 
 
 def article(word: str) -> str:
-    """"a" or "an" for a word."""
+    """The article of a word, a or an."""
     return "an" if word[0] in "aeiou" else "a"
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from tokenizers import Tokenizer
 
-from training.chat.corpus import END, START
+from training.chat.corpus import END, START, token_id
 from training.chat.dialogues import Turn
 
 CHAT_TEMPLATE = (
@@ -17,7 +17,7 @@ CHAT_TEMPLATE = (
 
 def prompt_ids(tokenizer: Tokenizer, turns: Sequence[Turn]) -> list[int]:
     """Token ids of a conversation that waits for an answer. Marks inside people's words stay plain text."""
-    start, end = tokenizer.token_to_id(START), tokenizer.token_to_id(END)
+    start, end = token_id(tokenizer, START), token_id(tokenizer, END)
     line = tokenizer.encode("\n").ids
     ids: list[int] = []
     for role, text in turns:

@@ -16,7 +16,7 @@ from training.chat.model import LeanLlama, weighted_loss
 from training.chat.muon import Muon
 
 WEIGHTS_FILE, STATE_FILE = "weights.safetensors", "state.pt"
-LossFunction = Callable[[LeanLlama, Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
+LossFunction = Callable[..., tuple[Tensor, Tensor]]
 
 
 @dataclass(frozen=True)
@@ -99,8 +99,9 @@ class Trainer:
         for optimizer in self.optimizers:
             for group in optimizer.param_groups:
                 group["lr"] = self.rate()
-        ids, segments, weights = (torch.from_numpy(part) for part in (rows.ids, rows.segments, rows.weights))
-        loss, answers = self.loss(self.model, ids, segments, weights)
+        parts = (rows.ids, rows.segments, *rows.judged())
+        ids, segments, places, targets, weights = (torch.from_numpy(part) for part in parts)
+        loss, answers = self.loss(self.model, ids, segments, places=places, targets=targets, weights=weights)
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         for optimizer in self.optimizers:

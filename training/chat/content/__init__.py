@@ -1,9 +1,10 @@
 """The texts Pip learns from: TOML data written for this project, and its reader."""
 
+import itertools
 import random
 import re
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -72,18 +73,20 @@ def phrase(pattern: str, random_source: random.Random) -> str:
     while match := ALTERNATIVES.search(pattern):
         choice = random_source.choice(match.group(1).split("|"))
         pattern = pattern[: match.start()] + choice + pattern[match.end() :]
-    return re.sub(r"\s+([?.!,])", r"\1", " ".join(pattern.split(" ")).replace("  ", " ")).strip()
+    return tidy(pattern)
 
 
-def count_wordings(patterns: Sequence[str]) -> int:
-    """How many different wordings the patterns stand for."""
-    total = 0
-    for pattern in patterns:
-        wordings = 1
-        for match in ALTERNATIVES.finditer(pattern):
-            wordings *= len(match.group(1).split("|"))
-        total += wordings
-    return total
+def tidy(text: str) -> str:
+    """The text without the spaces that an empty part leaves."""
+    return re.sub(r" +([?.!,])", r"\1", re.sub(r"  +", " ", text)).strip()
+
+
+def wordings(pattern: str) -> Iterator[str]:
+    """Every wording of a pattern."""
+    parts = ALTERNATIVES.split(pattern)
+    choices = [part.split("|") if place % 2 else [part] for place, part in enumerate(parts)]
+    for chosen in itertools.product(*choices):
+        yield tidy("".join(chosen))
 
 
 def read_table(name: str) -> dict[str, Any]:

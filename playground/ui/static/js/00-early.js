@@ -28,6 +28,13 @@
     new MutationObserver(apply).observe(document.body, { attributes: true, attributeFilter: ["class"] });
   }).observe(root, { childList: true });
 
+  // Gradio also sets the language of the document, to one it knows; the page's own is the one it was asked for.
+  const language = root.lang;
+  new MutationObserver(() => root.lang !== language && (root.lang = language)).observe(root, {
+    attributes: true,
+    attributeFilter: ["lang"],
+  });
+
   if (stored("playground.side") === "closed") root.classList.add("side-closed");
 
   window.playground = Object.assign(window.playground || {}, {

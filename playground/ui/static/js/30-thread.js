@@ -3,7 +3,7 @@
 (() => {
   const { el, icon, iconButton, word, announce } = playground;
   const wrap = () => document.querySelector("#chat .message-wrap");
-  const state = { value: null, live: null, trigger: null, scheduled: false, busy: false };
+  const state = { value: null, live: null, trigger: null, scheduled: false, atEnd: true };
 
   const act = (kind, id = "") => state.trigger(kind, { id });
 
@@ -95,10 +95,10 @@
       line = el("div", "live", el("span", "live-dots", el("i"), el("i"), el("i")), el("span", "live-text"), el("progress"));
       line.id = "live-line";
     }
-    const live = state.live;
-    line.hidden = !live?.text;
+    const live = state.value.busy && state.live;
+    line.hidden = !live;
     if (parent.lastElementChild !== line) parent.append(line);
-    if (!live?.text) return;
+    if (!live) return;
     line.children[1].textContent = live.text;
     line.children[2].hidden = live.fraction === null;
     if (live.fraction !== null) line.children[2].value = live.fraction;
@@ -124,6 +124,15 @@
     for (const node of parent.querySelectorAll(".md pre:not([tabindex])")) node.tabIndex = 0;
   };
 
+  // The thread stays at its end while it grows, unless the reader has scrolled away from it.
+  const stick = (log) => {
+    if (log.dataset.watched) return;
+    log.dataset.watched = "true";
+    log.addEventListener("scroll", () => {
+      state.atEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 80;
+    }, { passive: true });
+  };
+
   const sync = () => {
     state.scheduled = false;
     const parent = wrap();
@@ -133,6 +142,9 @@
     earlier(parent, state.value.earlier);
     drawLive(parent);
     mend(parent);
+    const log = parent.closest("[role=log]");
+    stick(log);
+    if (state.atEnd) log.scrollTop = log.scrollHeight;
   };
 
   const schedule = () => {
@@ -167,7 +179,7 @@
     return (value) => {
       const was = state.value;
       state.value = value;
-      state.live = value.busy ? state.live : null;
+      if (value.busy || was?.conversation !== value.conversation) state.atEnd = true;
       playground.busy = value.busy;
       document.documentElement.classList.toggle("empty", value.empty);
       address(value.conversation);

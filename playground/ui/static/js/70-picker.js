@@ -28,7 +28,7 @@
 
   const card = (model) => {
     const state = el("span", `badge badge-${model.state}`, word(`picker.${model.state}`));
-    const head = el("span", "card-head", avatar(model), el("span", "card-name", el("strong", "", model.name), el("small", "", model.family)), state);
+    const head = el("span", "card-head", avatar(model), el("span", "card-name", el("strong", "", model.name), el("small", "", model.id)), state);
     const facts = el("span", "card-facts");
     for (const [label, text] of model.facts) {
       const fact = el("span", "fact", text);

@@ -22,8 +22,9 @@
   };
 
   playground.islands.burger = (element) => () => {
-    const button = iconButton("panel", word("shell.toggle_list"), toggleSide);
+    const button = iconButton("panel", word("shell.toggle_list"), toggleSide, "burger");
     button.id = "burger";
+    button.append(icon("menu", 20));
     element.replaceChildren(button);
   };
 

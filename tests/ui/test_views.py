@@ -1,0 +1,174 @@
+"""What stands around a message: notices, figures, versions, stages, cards, the list."""
+
+from __future__ import annotations
+
+import pytest
+
+from playground.chat.run import RunSnapshot
+from playground.domain import (
+    Action,
+    Checking,
+    Conversation,
+    Direction,
+    Finding,
+    FinishReason,
+    Loading,
+    Message,
+    Queued,
+    Ruling,
+    Stage,
+    Timings,
+    Usage,
+    Verdict,
+)
+from playground.services import Services
+from playground.ui.conversations_view import LONGEST_LIST, listed
+from playground.ui.live_view import Live, live_line
+from playground.ui.message_view import chat_messages, message_rows, message_stats
+from playground.ui.notice_view import end_notice, failure_notice, message_notices, verdict_notice
+from playground.ui.picker_view import model_cards, short_count, short_size
+from playground.ui.words import Words, load_words
+
+
+def verdict(action: Action, direction: Direction = Direction.INPUT, **more: object) -> Verdict:
+    finding = Finding("profanity", 0.97, (0, 4), "words", "1", "word_list:en")
+    return Verdict(direction, action, (Ruling(finding, action, 0.5),), "standard", **more)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("direction", Direction)
+@pytest.mark.parametrize(
+    ("action", "kind"), [(Action.BLOCK, "blocked"), (Action.WARN, "warned"), (Action.REDACT, "redacted")]
+)
+def test_a_decision_names_category_score_threshold_detector_and_policy(
+    words: Words, direction: Direction, action: Action, kind: str
+) -> None:
+    notice = verdict_notice(verdict(action, direction), words)
+    assert notice is not None
+    assert notice.kind == kind
+    assert "coarse language" in notice.text
+    facts = dict(notice.facts)
+    assert facts["Category"] == "profanity"
+    assert facts["Score"] == "0.97 (limit 0.50)"
+    assert facts["Detector"] == "words 1"
+    assert facts["Reason"] == "on the English word list"
+    assert facts["Policy"] == "standard"
+
+
+def test_a_check_that_could_not_run_is_not_a_broken_rule(words: Words) -> None:
+    broken = verdict_notice(verdict(Action.BLOCK), words)
+    for direction in Direction:
+        unavailable = Verdict(direction, Action.BLOCK, degraded=("words",), unavailable=True)
+        notice = verdict_notice(unavailable, words)
+        assert notice is not None
+        assert broken is not None
+        assert notice.kind == "unavailable"
+        assert "You broke no rule" in notice.text
+        assert notice.title != broken.title
+        assert dict(notice.facts)["Detector"] == "words"
+
+
+def test_a_degraded_check_is_told_and_a_clean_one_is_not(words: Words) -> None:
+    degraded = verdict_notice(Verdict(Direction.INPUT, Action.ALLOW, degraded=("toxicity",)), words)
+    assert degraded is not None
+    assert "toxicity" in degraded.text
+    assert verdict_notice(Verdict(Direction.INPUT, Action.ALLOW), words) is None
+
+
+def test_the_ways_an_answer_ends_are_told_apart(words: Words) -> None:
+    def end(reason: FinishReason, error: str | None = None) -> str | None:
+        notice = end_notice(Message("assistant", "x", finish_reason=reason, error=error), words)
+        return notice and f"{notice.kind}: {notice.title} {notice.text} {notice.retry}"
+
+    assert end(FinishReason.STOP) is None
+    seen = [end(reason) for reason in (FinishReason.CANCELLED, FinishReason.INTERRUPTED, FinishReason.LENGTH)]
+    seen.append(end(FinishReason.ERROR, "worker_died"))
+    assert len(set(seen)) == 4
+    assert all(text and text.endswith("True") for text in (seen[0], seen[1], seen[3]))
+    assert "started anew" in (seen[3] or "")
+
+
+def test_a_vietnamese_failure_has_no_english_sentence() -> None:
+    words = load_words("vi")
+    assert failure_notice("out_of_memory", "There is not enough memory.", words).text == words("error.out_of_memory")
+    assert failure_notice("never_heard_of", "Strange.", words).text == words("error.error")
+    assert failure_notice("never_heard_of", "Strange.", load_words("en")).text == "Strange."
+
+
+def test_a_message_can_carry_several_notices(words: Words) -> None:
+    decisions = (verdict(Action.REDACT, Direction.OUTPUT), verdict(Action.BLOCK, Direction.OUTPUT))
+    message = Message("assistant", "x", verdicts=decisions, finish_reason=FinishReason.CONTENT_FILTER)
+    assert [notice.kind for notice in message_notices(message, words)] == ["redacted", "blocked"]
+
+
+def test_figures_of_an_answer(words: Words) -> None:
+    usage = Usage(prompt_tokens=1200, completion_tokens=101, cached_tokens=1000)
+    message = Message("assistant", "x", usage=usage, timings=Timings(first_token=0.25, decoding=2.0, queued=1.5))
+    assert [text for text, _ in message_stats(message, words)] == [
+        "50.0 tokens/s",
+        "first token in 250 ms",
+        "101 tokens",
+        "prompt: 1,200, 1,000 cached",
+        "waited 1.5 s",
+    ]
+    assert message_stats(Message("user", "x"), words) == ()
+
+
+def test_rows_and_chat_messages_stand_in_the_same_order(words: Words) -> None:
+    question = Message("user", "  indented")
+    answer = Message("assistant", "42", reasoning="Hmm.", parent_id=question.id)
+    shown = chat_messages([question, answer], words)
+    rows = message_rows([question, answer], {answer.id: ("old", answer.id, "new")}, words)
+    assert [message["role"] for message in shown] == ["user", "assistant", "assistant"]
+    assert shown[0]["content"] == [{"type": "text", "text": "  indented"}]
+    assert [row and row.text for row in rows] == ["  indented", None, "42"]
+    last = rows[2]
+    assert last is not None
+    assert last.versions is not None
+    assert (last.versions.at, last.versions.of, last.versions.previous, last.versions.next) == (2, 3, "old", "new")
+
+
+@pytest.mark.parametrize(
+    ("stage", "text", "tokens", "line"),
+    [
+        (Queued(3), "", 0, Live("Waiting in line, place 3…")),
+        (Loading(Stage.LOADING, 0.5), "", 0, Live("Loading Pip…", 0.5)),
+        (Loading(Stage.PREFILLING), "", 0, Live("Pip is reading…")),
+        (Checking(12), "", 5, Live("Checking the answer before it is shown…")),
+        (Checking(12), "Some", 5, Live()),
+        (None, "", 0, Live("Pip is reading…")),
+        (None, "", 4, Live("Pip is writing…")),
+        (None, "Some", 4, Live()),
+    ],
+)
+def test_the_stage_of_an_answer(
+    words: Words, stage: Queued | Loading | Checking | None, text: str, tokens: int, line: Live
+) -> None:
+    snapshot = RunSnapshot(1, text, "", stage, (), tokens, 0.1, None, None)
+    assert live_line(snapshot, "Pip", words) == line
+
+
+def test_cards_say_what_a_model_is(services: Services, words: Words) -> None:
+    cards = {card.id: card for card in model_cards(services.catalog, {"echo": "loaded"}, words)}
+    assert set(cards) == {spec.id for spec in services.catalog}
+    assert cards["echo"].state == "loaded"
+    assert cards["pip"].state == "ready"
+    facts = dict(cards["pip"].facts)
+    assert facts["Licence"] == "Apache-2.0"
+    assert facts["Languages"] == "English, Vietnamese"
+    vietnamese = {card.id: card for card in model_cards(services.catalog, {}, load_words("vi"))}
+    assert vietnamese["pip"].description != cards["pip"].description
+
+
+def test_sizes_are_short(words: Words) -> None:
+    assert [short_count(count, words) for count in (7, 5_500_000, 135_000_000, 7_600_000_000)] == [
+        "7", "5.5M", "135M", "7.6B",
+    ]  # fmt: skip
+    assert [short_size(size, words) for size in (4_100, 3_600_000, 2_500_000_000)] == ["4 kB", "3.6 MB", "2.5 GB"]
+
+
+def test_the_list_names_every_conversation_and_is_bounded(words: Words) -> None:
+    many = [Conversation("o", title=f"No {number}") for number in range(LONGEST_LIST + 5)]
+    view = listed([Conversation("o", title=""), *many], many[0].id, words, "query")
+    assert len(view.items) == LONGEST_LIST
+    assert view.items[0].title == "New conversation"
+    assert (view.active, view.query) == (many[0].id, "query")

@@ -1,0 +1,89 @@
+"""English and Vietnamese are both complete, and every word is used."""
+
+from __future__ import annotations
+
+import re
+import string
+from pathlib import Path
+
+import pytest
+
+import playground.errors
+from playground.domain import Stage
+from playground.errors import PlaygroundError
+from playground.moderation.categories import CATEGORIES
+from playground.ui import words as module
+from playground.ui.settings_view import FIELDS
+from playground.ui.words import LANGUAGES, Words, load_words
+
+SOURCES = [
+    *Path(module.__file__).parent.glob("*.py"),
+    *Path(module.__file__).parent.glob("static/js/*.js"),
+]
+# Keys that are put together from data.
+SECTIONS_FROM_DATA = ("category.", "error.", "explanation.", "tag.")
+SIDES = ("input", "output")
+FROM_DATA = {
+    *(f"live.{stage.value}" for stage in Stage),
+    *(f"settings.{field.name}{end}" for field in FIELDS for end in ("", "_hint")),
+    *(f"picker.{state}" for state in ("loaded", "loading", "ready")),
+    *(f"model.{code}" for code in LANGUAGES),
+    *(f"notice.{side}_blocked{end}" for side in SIDES for end in ("", "_text", "_next")),
+    *(f"notice.{kind}_{side}{end}" for kind in ("warned", "redacted") for side in SIDES for end in ("", "_text")),
+    *(f"notice.unavailable{part}_{side}" for part in ("", "_next") for side in SIDES),
+}
+
+
+def placeholders(text: str) -> set[str]:
+    return {name for _, name, _, _ in string.Formatter().parse(text) if name}
+
+
+def test_both_languages_have_the_same_keys_and_placeholders() -> None:
+    english, vietnamese = load_words("en"), load_words("vi")
+    assert set(english.table) == set(vietnamese.table)
+    assert set(english.gradio) == set(vietnamese.gradio)
+    for key, text in english.table.items():
+        assert placeholders(text) == placeholders(vietnamese.table[key]), key
+        assert vietnamese.table[key].strip(), key
+
+
+def test_vietnamese_is_vietnamese() -> None:
+    english, vietnamese = load_words("en").table, load_words("vi").table
+    same = {key for key, text in english.items() if vietnamese[key] == text}
+    assert same <= {
+        "page.title", "shell.name", "settings.top_p", "settings.top_k", "settings.min_p", "stats.milliseconds",
+        "stats.tokens",
+    }  # fmt: skip
+
+
+def test_every_key_in_the_sources_exists_and_every_key_is_used() -> None:
+    table = set(load_words("en").table)
+    text = "\n".join(path.read_text(encoding="utf-8") for path in SOURCES)
+    sections = {key.split(".")[0] for key in table}
+    used = {key for key in re.findall(r"[\"'`]([a-z]+\.[a-z_]+)[\"'`]", text) if key.split(".")[0] in sections}
+    assert used <= table | {"playground.ui"}, used - table
+    unused = {key for key in table - used - FROM_DATA if not key.startswith(SECTIONS_FROM_DATA)}
+    assert not unused
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_keys_made_from_data_exist(language: str) -> None:
+    words = load_words("vi" if language == "vi" else "en")
+    codes = {kind.code for kind in vars(playground.errors).values() if _is_error(kind)}
+    wanted = {f"error.{code}" for code in codes}
+    wanted |= {f"category.{category}" for category in CATEGORIES}
+    assert not {key for key in wanted | FROM_DATA if words.find(key) is None}
+
+
+def _is_error(kind: object) -> bool:
+    return isinstance(kind, type) and issubclass(kind, PlaygroundError)
+
+
+def test_an_unknown_key_is_named(words: Words) -> None:
+    with pytest.raises(KeyError, match=r"nowhere\.at_all"):
+        words("nowhere.at_all")
+
+
+def test_numbers_are_written_as_people_write_them() -> None:
+    assert load_words("en").number(12345.678, 2) == "12,345.68"
+    assert load_words("vi").number(12345.678, 2) == "12.345,68"
