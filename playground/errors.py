@@ -18,7 +18,8 @@ PlaygroundError                      code                  HTTP
 ├── ModerationError                  moderation_error      500
 │   ├── DetectorUnavailable          detector_unavailable  503
 │   └── PolicyError                  bad_policy            500
-└── StorageError                     storage_error         503
+├── StorageError                     storage_error         503
+└── InternalError                    internal_error        500   nobody thought of it
 
 `str(error)` is a sentence for the person who sees it, with the next step. It never quotes people's words.
 """
@@ -151,3 +152,12 @@ class StorageError(PlaygroundError):
 
     code = "storage_error"
     http_status = 503
+
+
+class InternalError(PlaygroundError):
+    """Something nobody thought of. The log has the place in the code; the sentence tells nothing about it."""
+
+    code = "internal_error"
+
+    def __init__(self) -> None:
+        super().__init__("Something went wrong on the server. Try again.")

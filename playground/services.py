@@ -9,6 +9,7 @@ from playground.chat.service import ChatService
 from playground.config import Settings
 from playground.engines.contract import EngineOptions
 from playground.engines.pool import EnginePool
+from playground.engines.registry import ENGINES
 from playground.errors import ConfigError, StorageError, UnknownModel
 from playground.moderation.contract import Moderator
 from playground.moderation.moderator import build_moderator
@@ -68,6 +69,10 @@ def build(settings: Settings) -> Services:
 
 def _catalog(settings: Settings) -> Catalog:
     catalog = Catalog.load([SHIPPED, settings.models_file] if settings.models_file else [SHIPPED])
+    for spec in catalog:
+        if spec.engine not in ENGINES:
+            known = ", ".join(sorted(ENGINES))
+            raise ConfigError(f"The model {spec.id} names an unknown engine {spec.engine!r}; there are: {known}.")
     try:
         catalog.get(settings.default_model)
     except UnknownModel as error:

@@ -9,7 +9,17 @@ _BIDI = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _NOT_TEXT = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202d\u202e\ufffe\uffff]")
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _SPACES = re.compile(r"\s+")
-_WITHOUT_DECOMPOSITION = str.maketrans("đĐ", "dd")
+_MARKS = range(0x0300, 0x0370)
+_LATIN = (*range(0x00C0, 0x0250), *range(0x1E00, 0x1F00))
+
+
+def _without_marks() -> dict[int, str | None]:
+    """Latin letters to the same letters without accents and tone marks; marks that stand alone to nothing."""
+    table: dict[int, str | None] = {code: unicodedata.normalize("NFD", chr(code))[0] for code in _LATIN}
+    return table | dict.fromkeys(_MARKS) | {ord("đ"): "d", ord("Đ"): "d"}
+
+
+_FOLDED = _without_marks()
 
 
 def plain(text: str) -> str:
@@ -24,8 +34,7 @@ def fold(text: str) -> str:
     """`text` for comparing in a search: without case, accents and tone marks, so that "da nang" finds "Đà Nẵng"."""
     if text.isascii():
         return text.lower()
-    parts = unicodedata.normalize("NFD", text.translate(_WITHOUT_DECOMPOSITION))
-    return "".join(part for part in parts if not unicodedata.combining(part)).casefold()
+    return text.translate(_FOLDED).casefold()
 
 
 def shorten(text: str, limit: int) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 from dataclasses import replace
@@ -10,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from playground.config import Settings
-from playground.domain import ChatRequest, Finished, FinishReason
+from playground.domain import ChatRequest, Failed, Finished, FinishReason, SamplingParams, TextDelta
+from playground.engines.registry import ENGINES
 from playground.errors import ConfigError, MessageTooLong, PolicyError, StorageError
 from playground.services import Services, build
 
@@ -52,6 +55,32 @@ def test_closing_ends_what_is_running(settings: Settings) -> None:
     again.close()
 
 
+def test_a_worker_that_is_killed_leaves_the_partial_answer_and_a_retry(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(ENGINES, "echo", replace(ENGINES["echo"], in_worker=True))
+    services = build(replace(settings, max_message_chars=1_000_000))
+    text = "The fox went on and on. " * 20_000
+    run = services.chat.start(ChatRequest("anna", "echo", text, params=SamplingParams(max_tokens=1_000_000)))
+    next(event for event in run.events(timeout=60) if isinstance(event, TextDelta))
+    (worker,) = services.pool.status()
+    assert worker.pid is not None
+    os.kill(worker.pid, signal.SIGKILL)
+    assert run.wait(60)
+    end = run.snapshot().end
+    assert isinstance(end, Failed)
+    assert end.code == "worker_died"
+    question, answer = services.chat.thread("anna", run.conversation_id or "").messages
+    assert (answer.finish_reason, answer.error) == (FinishReason.INTERRUPTED, "worker_died")
+    assert answer.content == run.snapshot().text
+    assert text.startswith(answer.content)
+    again = ChatRequest("anna", "echo", None, conversation_id=run.conversation_id, parent_id=question.id)
+    retried = services.chat.start(again)
+    assert retried.wait(60)
+    assert isinstance(retried.snapshot().end, Finished)
+    services.close()
+
+
 def test_building_loads_nothing_heavy(tmp_path: Path) -> None:
     code = (
         "import sys; from pathlib import Path; from playground.config import Settings\n"
@@ -90,6 +119,13 @@ def test_a_bad_setting_is_named(
 ) -> None:
     with pytest.raises(error, match=sentence):
         build(replace(settings, **changes))  # type: ignore[arg-type]
+
+
+def test_an_unknown_engine_is_named(settings: Settings, tmp_path: Path) -> None:
+    models = tmp_path / "models.toml"
+    models.write_text('[[models]]\nid = "echo"\nengine = "steam"', encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"echo names an unknown engine 'steam'; there are: echo"):
+        build(replace(settings, models_file=models))
 
 
 def test_a_data_folder_that_cannot_be_used_is_named(settings: Settings, tmp_path: Path) -> None:

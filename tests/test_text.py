@@ -15,6 +15,8 @@ from playground.text import fold, plain, shorten
         ("ĐƯỜNG", "duong"),
         ("Straße", "strasse"),
         ("e\u0301", "e"),
+        ("Ừ, THUỶ ơi; Ự ệ ẵ", "u, thuy oi; u e a"),
+        ("Œuvre Ångström Łódź", "œuvre angstrom łodz"),
         ("日本", "日本"),
     ],
 )

@@ -121,6 +121,12 @@ def _tags_pair(value: object) -> tuple[str, str]:
     return pair[0], pair[1]
 
 
+def _options(value: object) -> dict[str, str | int | float | bool]:
+    if not isinstance(value, dict) or not all(isinstance(item, str | int | float) for item in value.values()):
+        raise TypeError("must be a table of texts, numbers and true or false.")
+    return value
+
+
 def _sampling(value: object) -> SamplingParams:
     if not isinstance(value, dict):
         raise TypeError("must be a table of sampling parameters.")
@@ -153,4 +159,5 @@ PARSERS: dict[str, Parser] = {
     "defaults": _sampling,
     "description": _by_language(_text),
     "suggestions": _by_language(_texts),
+    "engine_options": _options,
 }

@@ -16,7 +16,8 @@ class ModelSpec:
     the folder the engine loads (None for engines without files). `parameters` and `size_bytes` are counts, 0 when
     unknown. `defaults` are the sampling parameters the model works best with; `history_turns` limits how many earlier
     turns are sent to it (None: as many as fit the context window). `description` and `suggestions` are per language.
-    `reasoning_tags` are the (opening, closing) texts around a model's thinking.
+    `reasoning_tags` are the (opening, closing) texts around a model's thinking. `engine_options` are further options of
+    the engine, by name; which ones there are is said at each engine.
     """
 
     id: str
@@ -37,3 +38,4 @@ class ModelSpec:
     reasoning_tags: tuple[str, str] | None = None
     suggestions: dict[Language, tuple[str, ...]] = field(default_factory=dict)
     link: str = ""
+    engine_options: dict[str, str | int | float | bool] = field(default_factory=dict)

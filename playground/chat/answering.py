@@ -26,7 +26,7 @@ from playground.domain import (
     Usage,
 )
 from playground.engines.contract import Delta, Engine, Progress, Tokenizer
-from playground.errors import Cancelled, PlaygroundError, StorageError, WorkerDied
+from playground.errors import Cancelled, InternalError, PlaygroundError, StorageError, WorkerDied
 from playground.moderation.contract import Moderator, OutputGuard
 from playground.storage.conversations import ConversationStore
 from playground.storage.decisions import DecisionStore
@@ -59,12 +59,6 @@ class Task:
     system_prompt: str
     language: Language
     conversation_id: str
-
-
-class InternalError(PlaygroundError):
-    """Something nobody thought of. The log has the place, never the words."""
-
-    code = "internal_error"
 
 
 class Answerer:
@@ -106,8 +100,14 @@ class Answerer:
 
         _stop_here(run)
         with self._engines.acquire(task.spec, tell, lambda: run.stopping) as engine:
-            tokenizer = self._engines.tokenizer(task.spec)
-            built = prompting.build(task.branch, task.spec, task.params, task.system_prompt, tokenizer)
+            built = prompting.build(
+                task.branch,
+                task.spec,
+                task.params,
+                system_prompt=task.system_prompt,
+                tokenizer=self._engines.tokenizer(task.spec),
+                context_length=engine.capabilities.context_length,  # memory may allow less than the model was made for
+            )
             draft.dropped_messages = built.dropped_messages
             _stop_here(run)
             outcome.begin(len(built.prompt.token_ids))
@@ -182,5 +182,5 @@ def _attempt(run: Run, step: Callable[[], None]) -> PlaygroundError | None:
         place = traceback.extract_tb(error.__traceback__)[-1]
         what = type(error).__name__  # and not its text, which may quote what people wrote
         log.error("run %s: %s in %s, line %s", run.id, what, place.name, place.lineno)  # noqa: TRY400
-        return InternalError("Something went wrong while answering. Try again.")
+        return InternalError()
     return None

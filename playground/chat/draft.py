@@ -29,6 +29,7 @@ from playground.storage.conversations import ConversationStore
 log = logging.getLogger(__name__)
 
 SAVE_SECONDS = 0.25
+SAVE_AGAIN_SECONDS = 2.0
 CHECKING_SECONDS = 0.25
 
 
@@ -56,7 +57,8 @@ class Draft:
         self._settled: list[Verdict] = []
         self._blocked: Verdict | None = None
         self._unsaved = False
-        self._saved_at = self._told_at = time.monotonic()
+        self._told_at = time.monotonic()
+        self._save_at = self._told_at + SAVE_SECONDS
         self.dropped_messages = 0
 
     @property
@@ -74,7 +76,7 @@ class Draft:
         for kind, text in self._splitter.feed(piece):
             self._screen(kind, text)
         self._tell_held()
-        if self._unsaved and time.monotonic() - self._saved_at >= SAVE_SECONDS:
+        if self._unsaved and time.monotonic() >= self._save_at:
             self._save_progress()
 
     def close(self) -> None:
@@ -154,11 +156,12 @@ class Draft:
             self._run.emit(Checking(held))
 
     def _save_progress(self) -> None:
-        self._saved_at = time.monotonic()
+        released = self._released()
         try:
-            released = self._released()
             self._store.save_progress(released.id, released.content, released.reasoning)
         except StorageError:  # the end is stored again, and says so when that fails too
             log.warning("run %s: progress could not be stored", self._run.id)
+            self._save_at = time.monotonic() + SAVE_AGAIN_SECONDS
         else:
+            self._save_at = time.monotonic() + SAVE_SECONDS
             self._unsaved = False

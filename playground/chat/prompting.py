@@ -12,6 +12,7 @@ from playground.engines.contract import Prompt, Tokenizer, Turn
 from playground.errors import ContextTooLong
 
 Exchange = tuple[Message, Message]
+STEP = 4
 LEFT_OUT = frozenset({FinishReason.CONTENT_FILTER, FinishReason.ERROR})
 
 
@@ -28,36 +29,39 @@ def build(
     branch: Sequence[Message],
     spec: ModelSpec,
     params: SamplingParams,
+    *,
     system_prompt: str = "",
     tokenizer: Tokenizer | None = None,
+    context_length: int = 0,
 ) -> Built:
-    """What the model receives of `branch`, which ends with the question.
+    """What the model receives of `branch`, which ends with the question; `context_length` 0 takes that of `spec`.
 
     Questions whose answer was blocked or failed are left out together with it: templates want turns to alternate.
     Of the rest the newest are kept: at most `spec.history_turns` exchanges, and as many as fit into the context
-    beside the answer (`max_tokens`, but at most half of the context). What did not fit is counted. Without a
-    tokenizer only the number of exchanges limits the history; the engine knows its context itself.
+    beside the answer (`max_tokens`, but at most half of the context). What did not fit is counted. A long history
+    gives way `STEP` exchanges at a time: most prompts then begin like the one before, and the engine need not compute
+    that again. Without a tokenizer only the number of exchanges limits the history; the engine knows its context.
 
     Raises ContextTooLong when the question alone does not fit.
     """
     question = branch[-1]
     exchanges = _exchanges(branch[:-1])
-    kept = exchanges if spec.history_turns is None else exchanges[max(0, len(exchanges) - spec.history_turns) :]
+    start = 0 if spec.history_turns is None else max(0, len(exchanges) - spec.history_turns)
     if tokenizer is None:
-        prompt = Prompt(_turns(system_prompt, kept, question))
-        return Built(prompt, params, 2 * (len(exchanges) - len(kept)))
-    room = spec.context_length - min(params.max_tokens, spec.context_length // 2)
-    kept = _likely(kept, tokenizer, room)
+        return Built(Prompt(_turns(system_prompt, exchanges[start:], question)), params, 2 * start)
+    context = context_length or spec.context_length
+    room = context - min(params.max_tokens, context // 2)
+    start = _likely(exchanges, start, tokenizer, room)
     while True:
-        turns = _turns(system_prompt, kept, question)
+        turns = _turns(system_prompt, exchanges[start:], question)
         tokens = tokenizer.encode_chat(turns)
         if len(tokens) <= room:
             break
-        if not kept:
+        if start == len(exchanges):
             raise ContextTooLong(_too_long(spec, len(tokens), room))
-        kept = kept[1:]
-    fitting = replace(params, max_tokens=min(params.max_tokens, spec.context_length - len(tokens)))
-    return Built(Prompt(turns, tuple(tokens)), fitting, 2 * (len(exchanges) - len(kept)))
+        start = _stepped(start + 1, len(exchanges))
+    fitting = replace(params, max_tokens=min(params.max_tokens, context - len(tokens)))
+    return Built(Prompt(turns, tuple(tokens)), fitting, 2 * start)
 
 
 def _exchanges(earlier: Sequence[Message]) -> list[Exchange]:
@@ -71,14 +75,18 @@ def _exchanges(earlier: Sequence[Message]) -> list[Exchange]:
     ]
 
 
-def _likely(exchanges: list[Exchange], tokenizer: Tokenizer, room: int) -> list[Exchange]:
-    """The newest exchanges whose bare texts fit: a long history is not tokenised from its very beginning."""
+def _likely(exchanges: list[Exchange], start: int, tokenizer: Tokenizer, room: int) -> int:
+    """From where the bare texts fit: a long history is not tokenised from its very beginning."""
     used = 0
-    for at in range(len(exchanges) - 1, -1, -1):
+    for at in range(len(exchanges) - 1, start - 1, -1):
         used += sum(len(tokenizer.encode(message.content)) for message in exchanges[at])
         if used > room:
-            return exchanges[at + 1 :]
-    return exchanges
+            return _stepped(at + 1, len(exchanges))
+    return start
+
+
+def _stepped(start: int, count: int) -> int:
+    return start + -start % STEP if count - start > 2 * STEP else start
 
 
 def _turns(system_prompt: str, exchanges: Sequence[Exchange], question: Message) -> tuple[Turn, ...]:

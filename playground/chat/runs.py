@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from playground.chat.line import Line
 from playground.chat.run import Run
 from playground.domain import Failed, FinishReason
-from playground.errors import Busy
+from playground.errors import Busy, InternalError
 
 log = logging.getLogger(__name__)
 
@@ -77,7 +77,11 @@ class Runs:
         with self._lock:
             self._claimed[conversation_id] = run
             self._threads[run.id] = thread
-        thread.start()
+        try:
+            thread.start()
+        except RuntimeError as error:  # the system has no thread left
+            self._free(conversation_id, run)
+            raise Busy("The server is too busy to answer right now. Try again in a minute.") from error
 
     def keep_ended(self, run: Run) -> None:
         """Let a run that has ended be followed a while longer."""
@@ -119,7 +123,7 @@ class Runs:
         finally:
             if not run.done:  # `work` ends every run it can; nobody may wait for ever for one it could not
                 log.error("run %s ended without a word", run.id)
-                run.emit(Failed("internal_error", "Something went wrong while answering. Try again."))
+                run.emit(Failed(InternalError.code, str(InternalError())))
             self.keep_ended(run)
             self._free(conversation_id, run)
 

@@ -13,7 +13,8 @@ from playground.errors import EngineError
 class EchoEngine:
     """Repeats the last message of the user, `piece_chars` characters at a time, each after `delay_seconds`.
 
-    Every piece counts as one token, so `max_tokens` and the usage mean pieces here.
+    Every piece counts as one token, so `max_tokens` and the usage mean pieces here. `backwards` says the message from
+    its end to its beginning: only the answer then contains what a test looks for, and not the question.
     """
 
     def __init__(
@@ -21,6 +22,7 @@ class EchoEngine:
         *,
         piece_chars: int = 4,
         delay_seconds: float = 0.0,
+        backwards: bool = False,
         context_length: int = 0,
         concurrent: int = 8,
     ) -> None:
@@ -28,6 +30,7 @@ class EchoEngine:
             raise ValueError(f"piece_chars is {piece_chars}; it must be at least 1.")
         self._piece_chars = piece_chars
         self._delay = delay_seconds
+        self._backwards = backwards
         self._closed = False
         self._capabilities = Capabilities(context_length=context_length, logprobs=False, concurrent=concurrent)
 
@@ -37,12 +40,14 @@ class EchoEngine:
         return self._capabilities
 
     def generate(self, prompt: Prompt, params: SamplingParams, progress: Progress | None = None) -> Iterator[Delta]:
-        """The user's last message again, cut before the first stop text and after `max_tokens` pieces."""
+        """The user's last message, cut before the first stop text and after `max_tokens` pieces."""
         del progress
         if self._closed:
             raise EngineError("The echo engine is closed. Choose a model again.")
         asked = [turn.content for turn in prompt.turns if turn.role == "user"]
         text = asked[-1] if asked else ""
+        if self._backwards:
+            text = text[::-1]
         stops = [at for stop in params.stop if (at := text.find(stop)) >= 0]
         return self._pieces(text[: min(stops)] if stops else text, len(asked), params.max_tokens)
 

@@ -24,7 +24,8 @@ class ModelFiles:
     folder: Path
     graph: Path
     context_length: int
-    vocab_size: int
+    kv_heads: int
+    head_size: int
     eos_ids: tuple[int, ...]
     past_keys: tuple[str, ...]
     past_values: tuple[str, ...]
@@ -59,9 +60,7 @@ def read_model_files(folder: Path | None) -> ModelFiles:
 def _model_files(folder: Path, model: dict[str, Any]) -> ModelFiles:
     decoder = model["decoder"]
     inputs, outputs = decoder["inputs"], decoder["outputs"]
-    layers = int(decoder["num_hidden_layers"])
-    if not 1 <= layers <= 1000:
-        raise ValueError(f"{layers} layers")
+    layers = _positive(decoder["num_hidden_layers"])
     eos = model["eos_token_id"]
 
     def named(group: dict[str, str], key: str) -> tuple[str, ...]:
@@ -70,8 +69,9 @@ def _model_files(folder: Path, model: dict[str, Any]) -> ModelFiles:
     return ModelFiles(
         folder=folder,
         graph=_inside(folder, decoder["filename"]),
-        context_length=int(model["context_length"]),
-        vocab_size=int(model["vocab_size"]),
+        context_length=_positive(model["context_length"]),
+        kv_heads=_positive(decoder["num_key_value_heads"]),
+        head_size=_positive(decoder["head_size"]),
         eos_ids=tuple(int(item) for item in (eos if isinstance(eos, list) else [eos])),
         past_keys=named(inputs, "past_key_names"),
         past_values=named(inputs, "past_value_names"),
@@ -81,6 +81,12 @@ def _model_files(folder: Path, model: dict[str, Any]) -> ModelFiles:
         attention_mask=str(inputs["attention_mask"]),
         logits=str(outputs["logits"]),
     )
+
+
+def _positive(value: object) -> int:
+    if not isinstance(value, int) or not 1 <= value <= 2**24:
+        raise ValueError(f"{value!r:.20} is not a possible size")
+    return value
 
 
 def read_tokenizer_files(folder: Path | None) -> TokenizerFiles:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 from playground.catalog.spec import ModelSpec
 from playground.engines.contract import Engine, EngineOptions, Progress, Tokenizer
@@ -16,33 +17,65 @@ class EngineKind:
 
     `create` loads the model, reporting its stages; it raises ModelLoadError. `in_worker` says whether that happens in a
     process of its own. `tokenizer` reads the model's tokenizer for the server process (None: the engine tokenises
-    elsewhere).
+    elsewhere). `options` names what a catalogue row may say under `engine_options`, and of which type it is.
     """
 
     create: Callable[[ModelSpec, EngineOptions, Progress], Engine]
     in_worker: bool
     tokenizer: Callable[[ModelSpec], Tokenizer] | None = None
+    options: Mapping[str, type] = field(default_factory=dict)
 
 
 def kind_of(spec: ModelSpec) -> EngineKind:
-    """The kind of engine that runs this model. Raises ModelLoadError for an unknown one, listing what there is."""
-    try:
-        return ENGINES[spec.engine]
-    except KeyError:
-        known = ", ".join(sorted(ENGINES))
-        raise ModelLoadError(
-            f"The model {spec.id} asks for an engine named {spec.engine}; there are: {known}. "
-            "Correct its catalogue entry."
-        ) from None
+    """The kind of engine that runs this model.
+
+    Raises ModelLoadError for an unknown engine or engine option, listing what there is.
+    """
+    kind = ENGINES.get(spec.engine)
+    if kind is None:
+        raise _wrong(spec, f"asks for an engine named {spec.engine}; there are: {_names(ENGINES)}.")
+    for name, value in spec.engine_options.items():
+        if name not in kind.options:
+            raise _wrong(spec, f"has an engine option named {name}; {spec.engine} knows: {_names(kind.options)}.")
+        if type(value) is not kind.options[name]:
+            raise _wrong(spec, f"has {value!r} for {name}; it must be of type {kind.options[name].__name__}.")
+    return kind
+
+
+def _names(known: Mapping[str, Any]) -> str:
+    return ", ".join(sorted(known)) or "none"
+
+
+def _wrong(spec: ModelSpec, what: str) -> ModelLoadError:
+    return ModelLoadError(f"The model {spec.id} {what} Correct its catalogue entry.")
 
 
 def _create_echo(spec: ModelSpec, options: EngineOptions, progress: Progress) -> Engine:
     from playground.engines.echo_engine import EchoEngine  # noqa: PLC0415
 
     del progress
-    return EchoEngine(context_length=spec.context_length, concurrent=options.max_batch)
+    chosen: dict[str, Any] = dict(spec.engine_options)
+    try:
+        return EchoEngine(context_length=spec.context_length, concurrent=options.max_batch, **chosen)
+    except ValueError as error:
+        raise _wrong(spec, f"cannot be loaded: {error}") from error
+
+
+def _create_onnx(spec: ModelSpec, options: EngineOptions, progress: Progress) -> Engine:
+    from playground.engines.onnx_engine import load_onnx_engine  # noqa: PLC0415
+
+    return load_onnx_engine(spec, options, progress)
+
+
+def _read_tokenizer(spec: ModelSpec) -> Tokenizer:
+    from playground.engines.tokenizer import read_tokenizer  # noqa: PLC0415
+
+    return read_tokenizer(spec)
 
 
 ENGINES: dict[str, EngineKind] = {
-    "echo": EngineKind(_create_echo, in_worker=False),
+    "echo": EngineKind(
+        _create_echo, in_worker=False, options={"piece_chars": int, "delay_seconds": float, "backwards": bool}
+    ),
+    "onnx": EngineKind(_create_onnx, in_worker=True, tokenizer=_read_tokenizer),
 }

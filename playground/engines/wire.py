@@ -78,6 +78,7 @@ def pack_spec(spec: ModelSpec) -> dict[str, Any]:
         "context_length": spec.context_length,
         "path": None if spec.path is None else str(spec.path.absolute()),
         "precision": spec.precision,
+        "engine_options": spec.engine_options,
     }
 
 

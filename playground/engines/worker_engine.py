@@ -184,6 +184,7 @@ class WorkerEngine:
                 frame = inbox.get(timeout=_POLL_SECONDS)
             except queue.Empty:
                 if time.monotonic() - max(asked, self._heard) > self._stall_seconds:
+                    self._gone = True  # at once: nobody else shall be handed this worker
                     self._process.kill()
                     raise EngineTimeout(
                         f"{self._name} gave no sign of life for {self._stall_seconds:g} seconds and was stopped. "

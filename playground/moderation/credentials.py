@@ -40,6 +40,10 @@ _ASSIGNED = re.compile(
 _ASSIGNING = re.compile(
     rf"(?i)(?<![A-Za-z]){_NAMES}[\"'`]?\s{{0,4}}(?::=?|=>?)?\s{{0,4}}[\"'`]?[A-Za-z0-9+/_.~-]{{0,200}}\Z"
 )
+# Cheap tests before the patterns: one of these occurs in whatever the patterns match.
+_MARKERS = ("sk-", "sk_", "rk_", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "glpat-", "hf_", "AKIA", "ASIA",
+            "AIza", "xox", "npm_", "eyJ", ":AA")  # fmt: skip
+_NAME_ENDS = ("key", "token", "secret")
 _TOKEN_BACKWARDS = re.compile(r"[A-Za-z0-9_.+/~:-]*")
 _DASHES_BACKWARDS = re.compile(r"-{1,5}")
 _SHORT = 128
@@ -71,8 +75,16 @@ class SecretsDetector:
             token = text[-run:]
             known = _BEGINNING.search(token)
             run = run - known.start() if known else _SHORT
-        assigning = _ASSIGNING.search(text[-320:])
-        return max(run, assigning.end() - assigning.start() if assigning else 0)
+        return max(run, _assigning(text[-320:]))
+
+
+def _assigning(tail: str) -> int:
+    match = _ASSIGNING.search(tail) if _has_any(tail.lower(), _NAME_ENDS) else None
+    return match.end() - match.start() if match else 0
+
+
+def _has_any(text: str, markers: tuple[str, ...]) -> bool:
+    return any(marker in text for marker in markers)
 
 
 def _ended(text: str, begin: int) -> bool:
@@ -89,10 +101,12 @@ def _ended(text: str, begin: int) -> bool:
 def _secrets(text: str) -> Iterator[tuple[int, int, float, str]]:
     for start, end in _private_keys(text):
         yield start, end, 1.0, "private_key"
-    for match in _KNOWN.finditer(text):
+    known = _KNOWN.finditer(text) if _has_any(text, _MARKERS) else ()
+    for match in known:
         if len(set(match[0])) >= 10 and (match.lastgroup not in _WORDY or _looks_random(match[0])):
             yield *match.span(), 0.95, match.lastgroup or "token"
-    for match in _ASSIGNED.finditer(text):
+    assigned = _ASSIGNED.finditer(text) if _has_any(text.lower(), _NAME_ENDS) else ()
+    for match in assigned:
         if _looks_random(match[1]) and not _KNOWN.match(match[1]):
             yield *match.span(1), 0.7, "assignment"
 
@@ -104,7 +118,8 @@ def _private_keys(text: str) -> Iterator[tuple[int, int]]:
         stop = place + 10
         header = _KEY_HEADER.match(text, place)
         if header:
-            closing = text.find("-----END", header.end(), place + 8000)
+            following = text.find("-----BEGIN", header.end(), place + 8000)
+            closing = text.find("-----END", header.end(), following if following >= 0 else place + 8000)
             end = _KEY_END.match(text, closing) if closing >= 0 else None
             body = _KEY_BODY.match(text, header.end())
             stop = end.end() if end else body.end() if body else header.end()

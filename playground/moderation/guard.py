@@ -35,7 +35,8 @@ class _Look:
     began: float
 
 
-_CONTEXT = 256  # released characters that detectors see again, to the left of what they decide about
+_CONTEXT = 96  # released characters that detectors see again, to the left of what they decide about
+_OVERHANG = 256  # how much longer than its greatest length a unit gets before it is looked at: what may be unsettled
 _PROBE = 20  # characters in which the end of a unit is recognised
 
 
@@ -83,32 +84,41 @@ class StreamGuard:
             probe = self._probe + delta
             self._ready = self._unit.ends.search(probe) is not None
             self._probe = probe[-_PROBE:]
-        overlong = 0 < self._unit.longest < self._held
+        overlong = self._unit.longest and self._held > self._unit.longest + _OVERHANG
         if self._held < self._due or not (self._ready or overlong):
             return _NOTHING
-        return self._advance(final=False)
+        pending = "".join(self._parts)
+        ends, read = unit_ends(pending, self._unit)
+        if ends:
+            return self._advance(pending, ends, final=False)
+        self._wait(pending, read)
+        return _NOTHING
 
     def finish(self) -> Screened:
         """The stream has ended; returns the rest, or a blocking verdict."""
         if self._closed:
             return _NOTHING
-        screened = self._advance(final=True) if self._held else _NOTHING
+        pending = "".join(self._parts)
+        ends, _ = unit_ends(pending, self._unit)
+        screened = self._advance(pending, [*ends, len(pending)], final=True) if pending else _NOTHING
         self._closed = True
         return screened
 
-    def _advance(self, *, final: bool) -> Screened:
-        pending = "".join(self._parts)
+    def _advance(self, pending: str, complete: list[int], *, final: bool) -> Screened:
         look, settled = self._look(self._context + pending, final=final)
-        ends = [look.offset + end for end in unit_ends(pending, self._unit)]
-        if final and (not ends or ends[-1] < len(look.window)):
-            ends.append(len(look.window))
+        ends = [look.offset + end for end in complete]
         if look.failed and self._policy.unavailable == "block":
             return self._block(replace(look, rulings=()), look.offset)
         blocking = [ruling for ruling in look.rulings if ruling.action is Action.BLOCK]
         if blocking:
             first = blocking[0].finding.span[0]
             return self._block(look, max((end for end in ends if end <= first), default=look.offset))
-        return self._release(look, _last_cut(ends, settled, look))
+        cut = _last_cut(ends, settled, look)
+        if cut > look.offset:
+            return self._release(look, cut)
+        # Not before the first unit can be settled, if what is unsettled stays as long as it is; but bounded.
+        self._due = self._held + max(8, min(ends[0] - settled, 16 + self._held // 2))
+        return _NOTHING
 
     def _look(self, window: str, *, final: bool) -> tuple[_Look, int]:
         """What the detectors say about the waiting text, and up to where more text cannot change that."""
@@ -150,24 +160,29 @@ class StreamGuard:
         return Screened(text, verdict)
 
     def _release(self, look: _Look, cut: int) -> Screened:
-        if cut <= look.offset:
-            self._due = self._held + 16 + self._held // 8
-            return _NOTHING
         decided = tuple(ruling for ruling in look.rulings if ruling.finding.span[0] < cut)
         news = not self._degraded.issuperset(look.failed)
         self._degraded.update(look.failed)
         verdict = self._verdict(look, decided, strictest(decided)) if decided or news else None
         text = self._shown(look, cut)
+        self._language = guess_language(look.window[look.offset : cut], self._language)
         self._fences.advance(look.window[look.offset : cut])
         self._keep(look.window[max(0, cut - _CONTEXT) : cut], look.window[cut:])
         return Screened(text, verdict)
 
     def _keep(self, context: str, rest: str) -> None:
         self._context = context
-        self._parts, self._held = [rest], len(rest)
-        self._probe = rest[-_PROBE:]
-        self._ready = bool(unit_ends(rest, self._unit))
-        self._due = self._held + 16 if self._ready else self._unit.shortest
+        self._held = len(rest)
+        ends, read = unit_ends(rest, self._unit)
+        self._wait(rest, read)
+        if ends:
+            self._ready, self._due = True, self._held + 16
+
+    def _wait(self, pending: str, read: int) -> None:
+        """No unit is complete: wait for a closing mark behind `read`."""
+        self._parts = [pending]
+        self._probe = pending[max(read, len(pending) - _PROBE) :]
+        self._ready, self._due = False, self._unit.shortest
 
     def _verdict(self, look: _Look, rulings: tuple[Ruling, ...], action: Action) -> Verdict:
         verdict = Verdict(
@@ -186,7 +201,7 @@ class StreamGuard:
         covering = [ruling for ruling in look.rulings if ruling.action is Action.REDACT]
         if not covering:
             return look.window[look.offset : cut]
-        return redact(look.window, look.offset, cut, covering, guess_language(look.window, self._language))
+        return redact(look.window, look.offset, cut, covering, self._language)
 
 
 def _last_cut(ends: Sequence[int], settled: int, look: _Look) -> int:

@@ -12,7 +12,7 @@ from playground.errors import DetectorUnavailable
 from playground.moderation.contract import Detector, Screened
 from playground.moderation.guard import StreamGuard
 from playground.moderation.policy import Policy, load_policy
-from playground.moderation.redaction import guess_language, redact
+from playground.moderation.redaction import redact
 from playground.moderation.registry import DETECTORS, DetectorFactory
 from playground.moderation.screening import scan_with, strictest
 
@@ -81,7 +81,7 @@ class PolicyModerator:
             degraded=scan.failed,
             unavailable=stopped and strictest(rulings) is not Action.BLOCK,
         )
-        return Screened(_passed(text, action, rulings, guess_language(text, language)), verdict)
+        return Screened(_passed(text, action, rulings, language), verdict)
 
     def guard(
         self,

@@ -17,12 +17,11 @@ MARKS = "\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20
 # bidirectional overrides and isolates; variation selectors; tags.
 INVISIBLE = (
     "\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b-\u200f"
-    "\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffb\U000e0000-\U000e0fff"
+    "\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffb"
 )
 # Where the result has another length than the text: a character with combining marks, or invisible ones in between.
 # Marks beyond the eighth are dropped unread: sorting an endless heap of them is quadratic.
 _UNEVEN = re.compile(rf"([^\W_])([{MARKS}{INVISIBLE}]{{1,8}})[{MARKS}{INVISIBLE}]*|[{MARKS}{INVISIBLE}]+")
-_ANY_UNEVEN = re.compile(rf"[{MARKS}{INVISIBLE}]")
 _INVISIBLE = re.compile(rf"[{INVISIBLE}]")
 _UNEVEN_ASCII = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]+")
 
@@ -77,10 +76,9 @@ def normalise(text: str) -> Normalised:
         if not _UNEVEN_ASCII.search(text):
             return Normalised(text, length=len(text))
         return _joined(text, _UNEVEN_ASCII)
-    plain = text.translate(_table())
-    if not _ANY_UNEVEN.search(plain):
-        return Normalised(plain, length=len(text))
-    return _joined(plain, _UNEVEN)
+    if not _special().search(text):
+        return Normalised(text, length=len(text))
+    return _joined(text.translate(_table()), _UNEVEN)
 
 
 def _joined(text: str, uneven: re.Pattern[str]) -> Normalised:
@@ -120,8 +118,16 @@ def _table() -> dict[int, str]:
             plain = unicodedata.normalize("NFKC", chr(code))
             if len(plain) == 1 and plain.isascii():
                 table[code] = plain
+    table.update(dict.fromkeys(range(0xE0000, 0xE1000), "\u200b"))  # tags and further variation selectors
     table.update({0x1F150 + i: chr(97 + i) for i in range(26)} | {0x1F170 + i: chr(97 + i) for i in range(26)})
     return table
+
+
+@lru_cache(maxsize=1)
+def _special() -> re.Pattern[str]:
+    """What may not be in normal form yet: ordinary text, Vietnamese included, has none of it but emoji."""
+    letters = "".join(re.escape(chr(code)) for code in sorted(_table()) if code < 0x10000)
+    return re.compile(f"[{letters}{MARKS}{INVISIBLE}\U00010000-\U0010ffff]")
 
 
 @lru_cache(maxsize=1)

@@ -18,37 +18,47 @@ _ENOUGH_DIGITS = re.compile(r"[0-9](?:[ .()-]{0,2}[0-9]){6}")
 _APART = r"(?<![0-9A-Za-z+.])"
 _END = r"(?![0-9A-Za-z])"
 
-_VIETNAMESE_MOBILE = re.compile(rf"{_APART}(?:(?:\+|00)84[ .-]?(?:\(0\)|0)?|0)[ .-]?[35789](?:[ .-]?[0-9]){{8}}{_END}")
-_VIETNAMESE_BARE = re.compile(rf"{_APART}84[35789][0-9]{{8}}{_END}")
-_VIETNAMESE_LANDLINE = re.compile(
-    rf"{_APART}(?:\(02[0-9]{{1,2}}\)|02[0-9]{{1,2}})[ .-]?[0-9]{{3,4}}[ .-]?[0-9]{{4}}{_END}"
+
+def _number(shape: str, apart: str = _APART) -> re.Pattern[str]:
+    """A pattern tried at every place, also inside another match: a long row of digits has no right beginning."""
+    return re.compile(f"{apart}(?=({shape}){_END})")
+
+
+_VIETNAMESE_MOBILE = _number(r"(?:(?:\+|00)84[ .-]?(?:\(0\)|0)?|0(?!\.))[ .-]?[35789](?:[ .-]?[0-9]){8}")
+_VIETNAMESE_BARE = _number(r"84[35789][0-9]{8}")
+_VIETNAMESE_LANDLINE = _number(r"(?:\(02[0-9]{1,2}\)|02[0-9]{1,2})[ .-]?[0-9]{3,4}[ .-]?[0-9]{4}")
+_INTERNATIONAL = _number(
+    r"\+[1-9][0-9]{0,2}[ .-]?(?:\([0-9]{1,4}\)[ .-]?)?[0-9](?:[ .-]?[0-9]){6,12}", r"(?<![0-9A-Za-z+])"
 )
-_INTERNATIONAL = re.compile(
-    r"(?<![0-9A-Za-z+])\+[1-9][0-9]{0,2}[ .-]?(?:\([0-9]{1,4}\)[ .-]?)?[0-9](?:[ .-]?[0-9]){6,12}" + _END
+_AMERICAN = _number(r"(?:1[ .-])?(?:\([2-9][0-9]{2}\) ?|[2-9][0-9]{2}[.-])[2-9][0-9]{2}[.-][0-9]{4}")
+_AFTER_PHONE_WORD = _number(r"[0-9](?:[ .-]?[0-9]){6,13}")
+_PHONE_SHAPES = (
+    (_VIETNAMESE_MOBILE, 0.9),
+    (_INTERNATIONAL, 0.85),
+    (_AMERICAN, 0.75),
+    (_VIETNAMESE_LANDLINE, 0.75),
+    (_VIETNAMESE_BARE, 0.6),
 )
-_AMERICAN = re.compile(
-    rf"{_APART}(?:1[ .-])?(?:\([2-9][0-9]{{2}}\) ?|[2-9][0-9]{{2}}[.-])[2-9][0-9]{{2}}[.-][0-9]{{4}}{_END}"
-)
-_AFTER_PHONE_WORD = re.compile(rf"{_APART}[0-9](?:[ .-]?[0-9]){{6,13}}{_END}")
-_CARD = re.compile(rf"{_APART}[0-9](?:[ -]?[0-9]){{12,18}}{_END}")
+_CARD = _number(r"[0-9](?:[ -]?[0-9]){12,18}")
 _CARD_PREFIX = re.compile(r"4|5[1-5]|2(?:22[1-9]|2[3-9]|[3-6]|7[01]|720)|3[47]|35|6(?:011|4[4-9]|5|2)|9704")
-_TWELVE = re.compile(rf"{_APART}[0-9]{{3}} ?[0-9]{{3}} ?[0-9]{{3}} ?[0-9]{{3}}{_END}")
-_NINE = re.compile(rf"{_APART}[0-9]{{3}} ?[0-9]{{3}} ?[0-9]{{3}}{_END}")
-_SOCIAL_SECURITY = re.compile(rf"{_APART}(?!000|666|9)[0-9]{{3}}-(?!00)[0-9]{{2}}-(?!0000)[0-9]{{4}}{_END}")
-_IBAN = re.compile(r"(?<![A-Za-z0-9])[A-Z]{2}[0-9]{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?(?![A-Za-z0-9])")
+_TWELVE = _number(r"[0-9]{3} ?[0-9]{3} ?[0-9]{3} ?[0-9]{3}")
+_NINE = _number(r"[0-9]{3} ?[0-9]{3} ?[0-9]{3}")
+_SOCIAL_SECURITY = _number(r"(?!000|666|9)[0-9]{3}-(?!00)[0-9]{2}-(?!0000)[0-9]{4}")
+_IBAN = _number(r"[A-Z]{2}[0-9]{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?", r"(?<![A-Za-z0-9])")
 # Provinces of the identity card, then the digit for century and sex. The rule bound only until July 2024, so it is
 # evidence, not a condition.
 _PROVINCE = re.compile(
     r"0(?:0[12468]|1[0124579]|2[024567]|3[01345678]|4[0245689]|5[12468]|6[0246789]|7[024579]|8[0234679]|9[1-6])[0-3]"
 )
-
+# Words that say what the number behind them is, with nothing but such fillers in between.
+_FILLERS = r"(?:\s|[:.#()='\"-]|is|are|number|no|num|at|on|me|my|us|số|so|là|la|qua|của tôi|của em|của mình){0,10}$"
 _PHONE_WORDS = re.compile(
-    r"(?i)(?:phone|mobile|cell|tel|call|text|whatsapp|zalo|hotline|sđt|sdt|đt|điện thoại|dien thoai|gọi|liên hệ"
-    r"|di động)[^0-9\n]{0,24}$"
+    r"(?i)(?<![^\W_])(?:phone|telephone|mobile|cell|tel|call|text me|whatsapp|zalo|hotline|sđt|sdt|đt|điện thoại|"
+    rf"dien thoai|gọi|liên hệ|di động){_FILLERS}"
 )
-_CARD_ID_WORDS = re.compile(
-    r"(?i)(?:cccd|cmnd|cmt|căn cước|can cuoc|chứng minh|chung minh|định danh|id card|id number|identity|national id)"
-    r"[^0-9\n]{0,32}$"
+_IDENTITY_WORDS = re.compile(
+    r"(?i)(?<![^\W_])(?:cccd|cmnd|số cmt|căn cước(?: công dân)?|can cuoc|chứng minh(?: thư| nhân dân)?|chung minh|"
+    rf"định danh|id card|id number|identity(?: card)?|national id){_FILLERS}"
 )
 _CONTEXT = 48
 
@@ -86,7 +96,7 @@ class PersonalDataDetector:
 
 
 _OPEN_BACKWARDS = (
-    re.compile(r"[A-Za-z0-9._%+-]{0,280}(?:@[A-Za-z0-9._%+-]{0,64})?"),
+    re.compile(r"[A-Za-z0-9.-]{0,255}+@[A-Za-z0-9._%+-]{1,64}|[A-Za-z0-9._%+-]{0,64}"),
     re.compile(r"[ .()-]{0,2}(?:[0-9][ .()-]{0,2}){1,24}\+?"),
     re.compile(r" ?(?:[A-Z0-9] ?){0,31}[0-9]{2}[A-Z]{2}(?![A-Za-z0-9])"),
 )
@@ -127,42 +137,40 @@ def passes_luhn(digits: str) -> bool:
 
 def _cards(view: str) -> Iterator[Place]:
     for match in _CARD.finditer(view):
-        digits = _digits(match[0])
+        digits = _digits(match[1])
         if _CARD_PREFIX.match(digits) and len(set(digits)) > 1 and passes_luhn(digits):
-            yield *match.span(), "card", 0.95, "luhn"
+            yield *match.span(1), "card", 0.95, "luhn"
 
 
 def _identity_numbers(view: str) -> Iterator[Place]:
     for match in _TWELVE.finditer(view):
-        named = _follows(_CARD_ID_WORDS, view, match.start())
-        placed = _PROVINCE.match(_digits(match[0])) is not None
+        named = _follows(_IDENTITY_WORDS, view, match.start())
+        placed = _PROVINCE.match(_digits(match[1])) is not None
         if named or placed:
             score = 0.95 if named and placed else 0.85 if named else 0.7
-            yield *match.span(), "id_number", score, "context" if named else "prefix"
+            yield *match.span(1), "id_number", score, "context" if named else "prefix"
     for match in _NINE.finditer(view):
-        if _follows(_CARD_ID_WORDS, view, match.start()):
-            yield *match.span(), "id_number", 0.8, "context"
+        if _follows(_IDENTITY_WORDS, view, match.start()):
+            yield *match.span(1), "id_number", 0.8, "context"
     for match in _SOCIAL_SECURITY.finditer(view):
-        yield *match.span(), "id_number", 0.7, "shape"
+        yield *match.span(1), "id_number", 0.7, "shape"
 
 
 def _phones(view: str) -> Iterator[Place]:
-    shapes = ((_VIETNAMESE_MOBILE, 0.9), (_INTERNATIONAL, 0.85), (_AMERICAN, 0.75), (_VIETNAMESE_LANDLINE, 0.75),
-              (_VIETNAMESE_BARE, 0.6))  # fmt: skip
-    for pattern, score in shapes:
+    for pattern, score in _PHONE_SHAPES:
         for match in pattern.finditer(view):
-            yield *match.span(), "phone", score, "prefix"
+            yield *match.span(1), "phone", score, "prefix"
     for match in _AFTER_PHONE_WORD.finditer(view):
         if _follows(_PHONE_WORDS, view, match.start()):
-            yield *match.span(), "phone", 0.7, "context"
+            yield *match.span(1), "phone", 0.7, "context"
 
 
 def _bank_accounts(view: str) -> Iterator[Place]:
     for match in _IBAN.finditer(view):
-        compact = match[0].replace(" ", "")
+        compact = match[1].replace(" ", "")
         rearranged = compact[4:] + compact[:4]
         if int("".join(str(int(char, 36)) for char in rearranged)) % 97 == 1:
-            yield *match.span(), "bank_account", 0.95, "mod97"
+            yield *match.span(1), "bank_account", 0.95, "mod97"
 
 
 def _follows(words: re.Pattern[str], view: str, place: int) -> bool:

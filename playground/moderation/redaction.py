@@ -48,6 +48,7 @@ def mark_for(ruling: Ruling, language: Language) -> str:
 def redact(text: str, start: int, end: int, rulings: Iterable[Ruling], language: Language) -> str:
     """`text[start:end]` with the spans of `rulings` (positions in `text`) replaced by marks.
 
+    Marks are in `language`, or in Vietnamese once the text before them is: what comes later must not matter.
     Spans that overlap become one mark, the first one's; a span that reaches outside is cut to what is inside.
     """
     pieces: list[str] = []
@@ -57,6 +58,7 @@ def redact(text: str, start: int, end: int, rulings: Iterable[Ruling], language:
         if right <= done or left >= end:
             continue
         if left >= done:
+            language = guess_language(text[start:left], language)
             pieces += (text[done:left], mark_for(ruling, language))
         elif done == start:
             pieces.append(mark_for(ruling, language))

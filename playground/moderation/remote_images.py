@@ -12,24 +12,26 @@ from dataclasses import dataclass
 
 from playground.domain import Finding
 
-_LABEL = r"(?:[^\[\]\\]|\\.|\[(?:[^\[\]\\]|\\.|\[(?:[^\[\]\\]|\\.|\[[^\[\]]{0,200}\]){0,200}\]){0,200}\]){0,500}+"
-_IMAGE = re.compile(
-    rf"!\[(?:(?={_LABEL}\](?:\((?!\s{{0,9}}<?data:image/)|\[))|(?=(?:[^\[\]]{{0,200}}\[){{4}}))", re.DOTALL
-)
+# What stands between the brackets of an image: balanced brackets three deep, no empty line.
+_PLAIN = r"[^\[\]\\\n]|\n(?![ \t]*\n)|\\."
+_NESTED = rf"\[(?:{_PLAIN}|\[(?:{_PLAIN}|\[(?:{_PLAIN}){{0,200}}\]){{0,200}}\]){{0,200}}\]"
+_LABEL = rf"(?:{_PLAIN}|{_NESTED}){{0,500}}+"
+_DEEP = r"(?:(?:[^\[\]\n]|\n(?![ \t]*\n)){0,200}\[){4}"
+_IMAGE = re.compile(rf"!\[(?:(?={_LABEL}\](?:\((?!\s{{0,9}}<?data:image/)|\[))|(?={_DEEP}))", re.DOTALL)
+_LABEL_READ = re.compile(_LABEL, re.DOTALL)
+_TARGET_OPEN = re.compile(r"(?:\(\s{0,9}<?(?:d(?:a(?:t(?:a(?::(?:i(?:m(?:a(?:g(?:e)?)?)?)?)?)?)?)?)?)?)?")
+_EMPTY_LINE = re.compile(r"\n[ \t]*\n")
 _DEFINITION = re.compile(
-    r"^[ \t>*+\d.-]{0,12}\[(?!\^)[^\[\]\n]{1,200}(?P<colon>\]:)(?=\s{0,9}<?[^\s>]{0,80}[/&\\:])", re.MULTILINE
+    r"^[ \t>*+\d.-]{0,12}\[(?!\^)[^\[\]\n]{1,200}(?P<colon>\]:)(?=\s{0,9}<?[^\s>/&\\:]{0,80}[/&\\:])", re.MULTILINE
+)
+_DEFINITION_OPEN = re.compile(
+    r"^[ \t>*+\d.-]{0,12}(?:\[[^\[\]\n]{0,200}(?:\](?::\s{0,9}<?[^\s>/&\\:]{0,80})?)?)?\Z", re.MULTILINE
 )
 _TAG = re.compile(
-    r"<(?=(?:[a-z][a-z0-9-]{0,20})[\s/][^<>]{0,2000}?(?:src|srcset|poster|background|data|href|style)\s{0,9}=)"
-    r"(?!a[\s/])",
+    r"<(?!a[\s/])(?=[a-z][a-z0-9-]{0,20}[\s/][^<>]{0,900}?(?:src|srcset|poster|background|data|href|style)\s{0,9}=)",
     re.IGNORECASE,
 )
-_OPEN = re.compile(
-    r"!(?:\[[^\n]{0,500}(?:\n[^\n]{1,500}){0,2})?\Z"
-    r"|<[a-z][^<>]{0,1000}\Z"
-    r"|(?:^|\n)[ \t>*+\d.-]{0,12}\[[^\n]{0,200}\s{0,9}<?\S{0,80}\Z",
-    re.IGNORECASE,
-)
+_TAG_OPEN = re.compile(r"<(?:[a-z][^<>]{0,950})?\Z", re.IGNORECASE)
 _FENCE = re.compile(r"(`{3,}|~{3,})([^\n]*)")
 _RAW_HTML = re.compile(r"^ {0,3}<(?:script|pre|style|textarea|!|\?)", re.IGNORECASE)
 
@@ -42,8 +44,7 @@ class RemoteImageDetector:
     reach = 1024
 
     def scan(self, text: str) -> list[Finding]:
-        """One finding for every place to disarm; its explanation is "markdown_image", "html_tag" or
-        "link_definition"."""
+        """One finding per place to disarm, explained as "markdown_image", "html_tag" or "link_definition"."""
         spans = []
         if "![" in text:
             spans += [(match.start(), match.start() + 2, "markdown_image") for match in _IMAGE.finditer(text)]
@@ -59,10 +60,35 @@ class RemoteImageDetector:
     def unsettled(self, text: str) -> int:
         """From the start of an image, definition or tag that is still being written."""
         tail = text[-self.reach :]
-        if not any(char in tail for char in "![<"):
-            return 0
-        match = _OPEN.search(tail)
-        return len(tail) - match.start() if match else 0
+        starts = [len(tail)]
+        if "!" in tail:
+            starts += [match.start() for match in re.finditer("!", tail) if _image_open(tail, match.start())][:1]
+        if "<" in tail:
+            starts += [match.start() for match in [_TAG_OPEN.search(tail)] if match]
+        if "[" in tail:
+            starts += [match.start() for match in [_DEFINITION_OPEN.search(tail)] if match]
+        return len(tail) - min(starts)
+
+
+def _image_open(tail: str, start: int) -> bool:
+    """Whether the exclamation mark at `start` may still become the beginning of an image."""
+    if start + 1 == len(tail):
+        return True
+    if tail[start + 1] != "[":
+        return False
+    read = _LABEL_READ.match(tail, start + 2)
+    end = read.end() if read else start + 2
+    if end == len(tail):
+        return True
+    if tail[end] == "]":
+        return _TARGET_OPEN.fullmatch(tail, end + 1) is not None
+    return tail[end] in "[\\" and not _EMPTY_LINE.search(tail, end)
+
+
+def _shortened(line: str) -> str:
+    """The beginning of an unfinished line, and of the rest what matters: whether it has a backtick, or anything."""
+    rest = line[200:]
+    return line[:200] + ("`" if "`" in rest else "x" if rest.strip() else "")
 
 
 @dataclass(slots=True)
@@ -83,7 +109,7 @@ class Fences:
         lines = (self.line + text).split("\n")
         for line in lines[:-1]:
             self._read(line)
-        self.line = lines[-1][:200]
+        self.line = _shortened(lines[-1])
 
     def inside_after(self, text: str) -> bool:
         """Whether a position would be inside a fence after reading on; this state stays as it is."""

@@ -25,7 +25,7 @@ class Unit:
 
 
 UNITS: dict[str, Unit] = {
-    "clause": Unit(re.compile(rf"[.!?…;:,–—]{_CLOSING}\s|\n|[。！？；，、]"), 24, 1024),
+    "clause": Unit(re.compile(rf"[.!?…;:,–—]{_CLOSING}\s|\n|[。！？；，、]"), 24, 2048),
     "sentence": Unit(re.compile(rf"[.!?…]{_CLOSING}\s|\n|[。！？]"), 24, 2048),
     "line": Unit(re.compile(r"\n"), 24, 4096),
     "paragraph": Unit(re.compile(r"\n[ \t\r]{0,16}\n"), 24, 16384),
@@ -33,21 +33,22 @@ UNITS: dict[str, Unit] = {
 }
 
 
-def unit_ends(text: str, unit: Unit) -> list[int]:
-    """Where the complete units of `text` end, in order; the rest is a unit that is still growing.
+def unit_ends(text: str, unit: Unit) -> tuple[list[int], int]:
+    """Where the complete units of `text` end, in order, and where the last closing mark ended that was looked at.
 
-    `text` begins where a unit begins.
+    `text` begins where a unit begins; what follows the last end is a unit that is still growing.
     """
     ends: list[int] = []
-    start = 0
+    start = read = 0
     for match in unit.ends.finditer(text):
-        while unit.longest and match.end() - start > unit.longest:
+        read = match.end()
+        while unit.longest and read - start > unit.longest:
             start += unit.longest
             ends.append(start)
-        if match.end() - start >= unit.shortest:
-            start = match.end()
+        if read - start >= unit.shortest:
+            start = read
             ends.append(start)
     while unit.longest and len(text) - start > unit.longest:
         start += unit.longest
         ends.append(start)
-    return ends
+    return ends, read

@@ -17,13 +17,15 @@ from playground.moderation.normaliser import fold_accents, normalise
 SYMBOLS = r"@$!*+|.'’_\-~·•^"
 _PART = re.compile(r"[^\W_]+")
 _ODD = re.compile(rf"(?<![^\W_])[^\W\d_]*+(?:[{SYMBOLS}\d]{{1,3}}+[^\W\d_]*+)+")
+# Ordinary text has few of these: a symbol or digit before or inside of a chunk, or one that ends it as a letter.
+_ODD_HINT = re.compile(rf"[{SYMBOLS}\d](?:(?=[^\W_])|(?<=[^\W\d_][@$!*+|\d]))")
 _REPEAT = re.compile(r"([^\W\d_])\1\1")
 _REPEATED = re.compile(r"(?<![^\W_])[^\W_]*?([^\W\d_])\1\1[^\W_]*")
-_SPELLED = re.compile(r"(?<![^\W_])[^\W_](?:(?:[^\w]{1,2}|_)[^\W_](?![^\W_])){2,}")
-_TRIPLE = re.compile(r"(?<![^\W_])[^\W_](?:[^\w]{1,2}|_)[^\W_](?:[^\w]{1,2}|_)[^\W_](?![^\W_])")
+_SPELLED = re.compile(r"(?<![^\W_])[^\W\d_](?:(?:[^\w]{1,2}|_)[^\W\d_](?![^\W_])){2,}")
+_TRIPLE = re.compile(r"(?<![^\W_])[^\W\d_](?:[^\w]{1,2}|_)[^\W\d_](?:[^\w]{1,2}|_)[^\W\d_](?![^\W_])")
 # Read from the end backwards: what may still be the inside of a chunk, and a word that is being spelled out.
 _CHUNK_BACKWARDS = re.compile(rf"[\w{SYMBOLS}]*")
-_SPELLED_BACKWARDS = re.compile(r"(?:[^\w]{0,2}_?[^\W_](?=[^\w]|_|\Z))*")
+_SPELLED_BACKWARDS = re.compile(r"(?:(?:[^\w]{0,2}|_)[^\W\d_](?=[^\w]|_|\Z))*")
 _GAPS = re.compile(r"[\s\-_*'’]+")
 _LEET = (str.maketrans("@43!1|0$57+", "aaeiiiosstt"), str.maketrans("@43!1|0$57+", "aaelllosstt"))
 _SEPARATORS = str.maketrans("", "", ".'’_-~·•^")
@@ -37,7 +39,7 @@ class WordListDetector:
     """Finds the entries of the lexicons; a finding's explanation is "word_list:" and the language of the list."""
 
     name = "words"
-    reach = 512
+    reach = 256
 
     def __init__(self, lexicons: Sequence[Lexicon]) -> None:
         self._lexicons = tuple(lexicons)
@@ -73,16 +75,20 @@ class WordListDetector:
 
     def _matches(self, view: str) -> Iterator[Match]:
         folded = fold_accents(view)
+        odd = _ODD_HINT.search(view) is not None
+        repeated = _REPEAT.search(view) is not None
+        spelled = _TRIPLE.search(view) is not None
         for lexicon in self._lexicons:
             shown = folded if lexicon.folds else view
             for match in _plain(lexicon, shown):
                 start, end, *_ = match
                 if end - start >= 4 or shown[start:end] == view[start:end]:
                     yield match
-            yield from _odd(lexicon, shown)
-            if _REPEAT.search(shown):
+            if odd:
+                yield from _odd(lexicon, shown)
+            if repeated:
                 yield from _repeated(lexicon, shown)
-            if _TRIPLE.search(shown):
+            if spelled:
                 yield from _spelled(lexicon, shown)
 
 
@@ -93,11 +99,17 @@ def _ended(pattern: re.Pattern[str], backwards: str) -> int:
 
 def _phrase_length(last: str, lexicon: Lexicon) -> int:
     """How many characters at the end may be the beginning of a listed phrase."""
-    starts = [match.start() for match in _PART.finditer(last)][-lexicon.longest_phrase :]
     shown = fold_accents(last) if lexicon.folds else last
-    for start in starts:
-        if _GAPS.sub(" ", shown[start:]) in lexicon.prefixes:
-            return len(last) - start
+    joined = ""
+    open_words = 0
+    for count, word in enumerate(_PART.findall(shown)[: -lexicon.longest_phrase - 1 : -1], 1):
+        joined = f"{word} {joined}" if joined else word
+        open_words = count if joined in lexicon.prefixes else open_words
+    if not open_words:
+        return 0
+    for match in list(_PART.finditer(shown))[-open_words:]:
+        if _GAPS.sub(" ", shown[match.start() :]) in lexicon.prefixes:
+            return len(last) - match.start()
     return 0
 
 
@@ -113,18 +125,27 @@ def _plain(lexicon: Lexicon, view: str) -> Iterator[Match]:
 def _odd(lexicon: Lexicon, view: str) -> Iterator[Match]:
     """Chunks with symbols or digits in them, read as letters."""
     for match in _ODD.finditer(view):
-        chunk = match[0].rstrip(".'’_-~·•^")
-        if len(chunk) > _LONGEST_CHUNK or len(chunk) < 3 or chunk.isalpha() or chunk.isdigit():
+        chunk = _trimmed(match[0])
+        if len(chunk) > _LONGEST_CHUNK or chunk.isalpha() or chunk.isdigit():
             continue
         entry = _read_odd(lexicon, chunk)
         if entry:
             yield match.start(), match.start() + len(chunk), entry, lexicon.language
 
 
+def _trimmed(chunk: str) -> str:
+    """A chunk without what follows its last letter or digit, except symbols that may be a letter themselves."""
+    core = chunk.rstrip("@$!*+|.'’_-~·•^")
+    behind = chunk[len(core) :]
+    return core + behind[: len(behind) - len(behind.lstrip("$!*"))]
+
+
 def _read_odd(lexicon: Lexicon, chunk: str) -> Entry | None:
     bare = chunk.translate(_SEPARATORS)
     if "*" in bare.strip("*"):
         return _unmasked(lexicon, bare.strip("*"))
+    if not bare.isascii() and bare.isalpha():  # Vietnamese abbreviations: "đ.m"
+        return lexicon.entries.get(bare) or _squeezed(lexicon, bare)
     shortest = 3 if bare.isalpha() or any(char in bare for char in "@$!") else 4
     if len(bare) < shortest or not any(char.isalpha() for char in bare):
         return None

@@ -24,6 +24,7 @@ from playground.text import fold
 log = logging.getLogger(__name__)
 
 BUSY_SECONDS = 5.0
+HASTY_SECONDS = 0.1
 _DURABLE = "playground_durable"
 _REASONS = {
     "SQLITE_FULL": "The disk is full, so nothing can be saved. Free some space and try again.",
@@ -70,7 +71,7 @@ class Database:
         """A transaction that is committed at the end, or undone when an exception passes.
 
         `durable`: the commit is on the disk when this returns, and survives a power cut. Otherwise it survives the
-        end of the process only (text that is still streaming).
+        end of the process only, and does not wait long for a locked database: for text that is still streaming.
 
         Raises StorageError.
         """
@@ -135,6 +136,7 @@ def _begin(connection: Connection) -> None:
         connection.exec_driver_sql("BEGIN")
         return
     connection.exec_driver_sql(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
+    connection.exec_driver_sql(f"PRAGMA busy_timeout={int(1000 * (BUSY_SECONDS if durable else HASTY_SECONDS))}")
     connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 

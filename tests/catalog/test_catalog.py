@@ -6,6 +6,7 @@ import pytest
 
 from playground.catalog.catalog import Catalog
 from playground.config import Settings
+from playground.engines.registry import ENGINES
 from playground.errors import UnknownModel
 
 
@@ -20,8 +21,9 @@ def test_what_ships(catalog: Catalog) -> None:
     assert len(catalog) == 3
 
 
-def test_every_row_speaks_both_languages(catalog: Catalog) -> None:
+def test_every_row_speaks_both_languages_and_has_an_engine(catalog: Catalog) -> None:
     for spec in catalog:
+        assert spec.engine in ENGINES
         assert spec.licence
         assert set(spec.description) == {"en", "vi"}
         assert spec.suggestions["en"]

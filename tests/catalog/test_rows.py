@@ -24,6 +24,7 @@ path = "tiny/int8"
 reasoning_tags = ["<think>", "</think>"]
 defaults = { temperature = 0.2, stop = ["###"] }
 description = { en = "Small.", vi = "Nhỏ." }
+engine_options = { threads = 2 }
 """
 
 
@@ -39,6 +40,7 @@ def test_a_new_row_adds_a_model(tmp_path: Path) -> None:
     assert spec.defaults == SamplingParams(temperature=0.2, stop=("###",))
     assert spec.reasoning_tags == ("<think>", "</think>")
     assert spec.history_turns is None
+    assert spec.engine_options == {"threads": 2}
 
 
 def test_a_known_id_changes_only_the_keys_it_names(tmp_path: Path) -> None:
@@ -68,6 +70,7 @@ def test_a_known_id_changes_only_the_keys_it_names(tmp_path: Path) -> None:
         (ROW.replace(', vi = "Nhỏ."', ""), "description must have exactly the languages en, vi"),
         (ROW.replace(', "</think>"', ""), "reasoning_tags must be two different texts"),
         (ROW.replace("defaults = {", "defaults = 3 #"), "defaults must be a table"),
+        (ROW.replace("threads = 2", "threads = [2]"), "engine_options must be a table of texts, numbers"),
         ("[[models", "cannot be read"),
     ],
 )

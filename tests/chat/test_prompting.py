@@ -52,11 +52,13 @@ def talk(*answers: FinishReason | None, words: int = 7) -> list[Message]:
 
 def heard(branch: Sequence[Message], spec: ModelSpec = SPEC, tokenizer: Words | None = None) -> list[str]:
     """The first word of every turn."""
-    return [turn.content.split()[0] for turn in build(branch, spec, PARAMS, "", tokenizer).prompt.turns]
+    return [turn.content.split()[0] for turn in build(branch, spec, PARAMS, tokenizer=tokenizer).prompt.turns]
 
 
 def test_the_whole_branch_goes_in_when_it_fits() -> None:
-    built = build(talk(FinishReason.STOP, FinishReason.LENGTH), SPEC, PARAMS, "Be brief.", Words())
+    built = build(
+        talk(FinishReason.STOP, FinishReason.LENGTH), SPEC, PARAMS, system_prompt="Be brief.", tokenizer=Words()
+    )
     assert [turn.role for turn in built.prompt.turns] == ["system", "user", "assistant", "user", "assistant", "user"]
     assert built.dropped_messages == 0
     assert len(built.prompt.token_ids) == 5 + 40 + 4
@@ -65,7 +67,7 @@ def test_the_whole_branch_goes_in_when_it_fits() -> None:
 
 def test_the_oldest_exchanges_give_way_and_are_counted() -> None:
     branch = talk(*[FinishReason.STOP] * 6)
-    built = build(branch, SPEC, PARAMS, "", Words())
+    built = build(branch, SPEC, PARAMS, tokenizer=Words())
     assert [turn.content.split()[0] for turn in built.prompt.turns] == ["q4", "a4", "q5", "a5", "now"]
     assert built.dropped_messages == 8
     assert len(built.prompt.token_ids) <= 60
@@ -80,7 +82,7 @@ def test_turns_alternate_whatever_was_left_out() -> None:
 
 
 def test_what_was_left_out_because_it_failed_is_not_counted_as_dropped() -> None:
-    assert build(talk(FinishReason.ERROR), SPEC, PARAMS, "", Words()).dropped_messages == 0
+    assert build(talk(FinishReason.ERROR), SPEC, PARAMS, tokenizer=Words()).dropped_messages == 0
 
 
 def test_an_answer_without_text_is_left_out() -> None:
@@ -100,22 +102,38 @@ def test_a_model_can_ask_for_a_short_history(turns: int, expected: list[str] | N
 
 def test_max_tokens_takes_at_most_half_of_the_context_and_what_is_left() -> None:
     greedy = SamplingParams(max_tokens=5000)
-    built = build([Message("user", "w " * 40)], SPEC, greedy, "", Words())
+    built = build([Message("user", "w " * 40)], SPEC, greedy, tokenizer=Words())
     assert built.params.max_tokens == 100 - 43
     assert build([Message("user", "hi")], SPEC, greedy).params == greedy  # without a tokenizer the engine decides
+
+
+def test_the_loaded_engine_s_context_counts_more_than_the_catalogue_s() -> None:
+    branch = talk(*[FinishReason.STOP] * 2)
+    assert build(branch, SPEC, PARAMS, tokenizer=Words(), context_length=60).dropped_messages == 2
+    assert (
+        build(branch, replace(SPEC, context_length=60), PARAMS, tokenizer=Words(), context_length=100).dropped_messages
+        == 0
+    )
 
 
 @pytest.mark.parametrize(("words", "fits"), [(57, True), (58, False)])
 def test_a_question_that_does_not_fit_is_told_with_numbers(words: int, fits: bool) -> None:
     branch = [*talk(FinishReason.STOP)[:-1], Message("user", "w " * words)]
     if fits:
-        assert build(branch, SPEC, PARAMS, "", Words()).dropped_messages == 2
+        assert build(branch, SPEC, PARAMS, tokenizer=Words()).dropped_messages == 2
     else:
         with pytest.raises(ContextTooLong, match=r"61 tokens.*room for 60"):
-            build(branch, SPEC, PARAMS, "", Words())
+            build(branch, SPEC, PARAMS, tokenizer=Words())
+
+
+def test_a_long_history_gives_way_in_steps_so_that_prompts_begin_alike() -> None:
+    spec = replace(SPEC, context_length=400)
+    firsts = [heard(talk(*[FinishReason.STOP] * count), spec, Words())[0] for count in range(1, 60)]
+    assert len(set(firsts)) <= 60 / 4
+    assert int(firsts[-1][1:]) <= 59 - 14  # of the 18 exchanges that fit, at most 3 are given up
 
 
 def test_a_long_history_is_not_tokenised_from_its_beginning() -> None:
     tokenizer = Words()
-    build(talk(*[FinishReason.STOP] * 2000), SPEC, PARAMS, "", tokenizer)
+    build(talk(*[FinishReason.STOP] * 2000), SPEC, PARAMS, tokenizer=tokenizer)
     assert tokenizer.read < 500

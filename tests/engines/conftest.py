@@ -96,12 +96,13 @@ def convert(hf_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Callab
 
     def converted(precision: str) -> Path:
         if precision not in made:
-            from onnxruntime_genai.models.builder import create_model  # noqa: PLC0415
+            from onnxruntime_genai.models.builder import create_model, parse_extra_options  # noqa: PLC0415
 
             folder = tmp_path_factory.mktemp(precision)
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                create_model("", str(hf_folder), str(folder), precision, "cpu", str(folder / "cache"))
+                arguments = ("", str(hf_folder), str(folder), precision, "cpu", str(folder / "cache"))
+                create_model(*arguments, **parse_extra_options(*arguments, []))
             made[precision] = folder
         return made[precision]
 
@@ -127,3 +128,47 @@ def new_pool() -> Iterator[Callable[..., EnginePool]]:
     yield make
     for pool in pools:
         pool.close()
+
+
+class Reference:
+    """What transformers computes with the same weights."""
+
+    def __init__(self, folder: Path) -> None:
+        import torch  # noqa: PLC0415
+        from transformers import LlamaForCausalLM  # noqa: PLC0415
+
+        torch.set_num_threads(1)
+        self._torch = torch
+        self._known: dict[tuple[tuple[int, ...], int], list[int]] = {}
+        self._model = LlamaForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+
+    def greedy(self, prompt: list[int], count: int) -> list[int]:
+        """The answer's tokens, up to and including an end-of-answer token."""
+        key = (tuple(prompt), count)
+        if key not in self._known:
+            self._known[key] = self._generate(prompt, count)
+        return self._known[key]
+
+    def _generate(self, prompt: list[int], count: int) -> list[int]:
+        ids = self._torch.tensor([prompt])
+        answer = self._model.generate(
+            ids,
+            attention_mask=self._torch.ones_like(ids),
+            do_sample=False,
+            max_new_tokens=count,
+            eos_token_id=2,
+            pad_token_id=0,
+        )
+        return [int(index) for index in answer[0, len(prompt) :]]
+
+    def logprobs(self, tokens: list[int]) -> Any:
+        """Log-probabilities [tokens, vocabulary] after each token, as a NumPy array."""
+        with self._torch.no_grad():
+            logits = self._model(self._torch.tensor([tokens])).logits[0]
+        return self._torch.log_softmax(logits.double(), -1).numpy()
+
+
+@pytest.fixture(scope="session")
+def reference(hf_folder: Path) -> Reference:
+    """The model in transformers."""
+    return Reference(hf_folder)

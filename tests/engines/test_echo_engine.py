@@ -32,6 +32,11 @@ def test_stop_and_max_tokens() -> None:
     assert cut[-1].finish_reason is FinishReason.LENGTH
 
 
+def test_backwards() -> None:
+    deltas = EchoEngine(backwards=True).generate(PROMPT, SamplingParams())
+    assert "".join(delta.text for delta in deltas) == "Xin chào bạn"[::-1]
+
+
 def test_no_user_message_is_an_empty_answer() -> None:
     deltas = list(EchoEngine().generate(Prompt(()), SamplingParams()))
     assert [delta.text for delta in deltas] == [""]

@@ -26,10 +26,10 @@ def test_sqlite_runs_in_wal_with_foreign_keys(database: Database) -> None:
 
 
 def test_acknowledged_writes_are_synchronous_and_progress_is_not(database: Database) -> None:
-    with database.write() as connection:
-        assert connection.scalar(text("PRAGMA synchronous")) == 2
-    with database.write(durable=False) as connection:
-        assert connection.scalar(text("PRAGMA synchronous")) == 1
+    for durable, synchronous, waits in ((True, 2, 5000), (False, 1, 100), (True, 2, 5000)):
+        with database.write(durable=durable) as connection:
+            assert connection.scalar(text("PRAGMA synchronous")) == synchronous
+            assert connection.scalar(text("PRAGMA busy_timeout")) == waits
 
 
 def test_an_exception_undoes_the_transaction(database: Database) -> None:

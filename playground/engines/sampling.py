@@ -1,0 +1,109 @@
+"""How the next token is chosen from the logits of one row.
+
+The order is that of `transformers`: repetition penalty, temperature, top-k, top-p, min-p; then one draw from what is
+left. Nothing is sorted but the few candidates that can matter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from playground.domain import SamplingParams
+
+Logits = NDArray[np.floating[Any]]
+# Cut-offs, relative to the most probable token, at which the nucleus is looked for before everything is sorted.
+_CUTOFFS = (1e-2, 1e-4)
+
+
+class Sampler:
+    """Chooses the tokens of one answer. The same seed gives the same choices, whoever else is being answered.
+
+    `greedy` says that the largest logit is the choice and `choose` need not be called.
+    """
+
+    def __init__(self, params: SamplingParams, prompt_ids: Iterable[int], vocab_size: int) -> None:
+        self._params = params
+        self._random = np.random.Generator(np.random.PCG64(params.seed))
+        self._penalised: NDArray[np.bool_] | None = None
+        if params.repetition_penalty != 1.0:
+            self._penalised = np.zeros(vocab_size, np.bool_)
+            self._penalised[list(prompt_ids)] = True
+        self.greedy = params.temperature == 0 and self._penalised is None
+
+    def choose(self, logits: Logits) -> int:
+        """The next token after logits [vocabulary], which are left as they are."""
+        scores = self._penalise(logits) if self._penalised is not None else logits
+        chosen = int(scores.argmax()) if self._params.temperature == 0 else self._draw(scores)
+        if self._penalised is not None:
+            self._penalised[chosen] = True
+        return chosen
+
+    def _penalise(self, logits: Logits) -> Logits:
+        """Divide positive logits of seen tokens by the penalty, multiply negative ones (arXiv:1909.05858, 4.1)."""
+        penalty = self._params.repetition_penalty
+        scores = logits.copy()
+        seen = scores[self._penalised]
+        scores[self._penalised] = np.where(seen > 0, seen / penalty, seen * penalty)
+        return scores
+
+    def _draw(self, scores: Logits) -> int:
+        ids, weights = self._candidates(scores)
+        steps = weights.cumsum(dtype=np.float64)
+        at = int(steps.searchsorted(self._random.random() * steps[-1], side="right"))
+        at = min(at, len(steps) - 1)
+        return at if ids is None else int(ids[at])
+
+    def _candidates(self, scores: Logits) -> tuple[NDArray[np.intp] | None, Logits]:
+        """Tokens that may be drawn, by id (None: all of them), with weights relative to the most probable one."""
+        params = self._params
+        ids: NDArray[np.intp] | None = None
+        if 0 < params.top_k < len(scores):
+            ids = np.sort(np.argpartition(scores, -params.top_k)[-params.top_k :])
+            scores = scores[ids]
+        weights = np.exp((scores - scores.max()) / np.float32(max(params.temperature, 1e-4)))
+        if params.top_p < 1.0:
+            ids, weights = _take(ids, weights, _nucleus(weights, params.top_p))
+        if params.min_p > 0.0:
+            ids, weights = _take(ids, weights, np.flatnonzero(weights >= params.min_p))
+        return ids, weights
+
+
+def _take(
+    ids: NDArray[np.intp] | None, weights: Logits, kept: NDArray[np.intp]
+) -> tuple[NDArray[np.intp] | None, Logits]:
+    return kept if ids is None else ids[kept], weights[kept]
+
+
+def _nucleus(weights: Logits, top_p: float) -> NDArray[np.intp]:
+    """Positions, ascending, of the fewest largest weights that make up `top_p` of their sum."""
+    wanted = top_p * float(weights.sum(dtype=np.float64))
+    for cutoff in _CUTOFFS:
+        near = np.flatnonzero(weights > cutoff)
+        if float(weights[near].sum(dtype=np.float64)) >= wanted:
+            break
+    else:
+        near = np.arange(len(weights))
+    order = near[np.argsort(-weights[near], kind="stable")]
+    reached = weights[order].cumsum(dtype=np.float64)
+    count = int(reached.searchsorted(wanted)) + 1
+    return np.sort(order[:count])
+
+
+def log_softmax(logits: Logits) -> NDArray[np.float64]:
+    """Natural-log probabilities along the last axis."""
+    shifted: NDArray[np.float64] = logits.astype(np.float64) - logits.max(axis=-1, keepdims=True)
+    return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True)))
+
+
+def most_probable(logprobs: NDArray[np.float64], count: int) -> list[tuple[int, float]]:
+    """The `count` most probable tokens of [vocabulary], most probable first."""
+    count = min(count, len(logprobs))
+    if count == 0:
+        return []
+    best = np.argpartition(logprobs, -count)[-count:]
+    best = best[np.argsort(-logprobs[best], kind="stable")]
+    return [(int(index), float(logprobs[index])) for index in best]

@@ -1,0 +1,178 @@
+"""One answer on its way: its tokens, its row of the cache, its sampler, its text, and whoever listens."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from playground.domain import FinishReason, Loading, Queued, SamplingParams, Timings, Usage
+from playground.engines.contract import Delta, TokenLogprob
+from playground.engines.detokenizer import Detokenizer, TokenTable
+from playground.engines.sampling import Logits, Sampler, log_softmax, most_probable
+from playground.engines.stop_texts import StopTexts
+from playground.errors import PlaygroundError
+
+Event = Delta | Loading | Queued | list[float] | PlaygroundError
+Listener = Callable[[Event], None]
+
+# Text is handed on at most this often, and a sign of life at least that often.
+FLUSH_SECONDS = 0.01
+LIFE_SECONDS = 1.0
+
+
+@dataclass(slots=True, eq=False)
+class Row:
+    """A row of the key-value cache and the tokens it holds. Without an owner it is kept for a follow-up, or empty."""
+
+    index: int
+    tokens: list[int] = field(default_factory=list)
+    owner: Sequence | None = None
+    last_used: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """What an answer needs to know of the model: its tokens' bytes, which tokens end an answer, the logits' width."""
+
+    table: TokenTable
+    eos_ids: frozenset[int]
+    size: int
+
+
+class Sequence:
+    """A prompt and the answer to it, from the queue to the last token. `limit` is the longest answer, in tokens.
+
+    `scores` not None asks for the prompt's log-probabilities instead of an answer. `greedy` says that the largest logit
+    is the next token and `choose` need not be called. `cancelled` may be set from any thread; everything else belongs
+    to the engine's thread.
+    """
+
+    def __init__(
+        self, prompt: list[int], params: SamplingParams, limit: int, vocabulary: Vocabulary, listener: Listener
+    ) -> None:
+        self.prompt = prompt
+        self.limit = limit
+        self.scores: list[float] | None = None
+        self.cancelled = False
+        self.row: Row | None = None
+        self.cached = 0
+        self.generated = 0
+        self.last_token = -1
+        self.finish: FinishReason | None = None
+        self._sampler = Sampler(params, prompt, vocabulary.size)
+        self._alternatives = params.logprobs
+        self.greedy = self._sampler.greedy and params.logprobs is None
+        self._vocabulary = vocabulary
+        self._listener = listener
+        self._detokenizer = Detokenizer(vocabulary.table)
+        self._stop = StopTexts(params.stop)
+        self._stopped = False
+        self._one_by_one = bool(params.stop)
+        self._text: list[str] = []
+        self._logprobs: list[TokenLogprob] = []
+        self._arrived = self._heard = time.monotonic()
+        self._admitted = self._first = self._last = 0.0
+
+    @property
+    def remaining(self) -> int:
+        """How many more tokens the answer may have."""
+        return self.limit - self.generated
+
+    @property
+    def progress(self) -> float:
+        """How much of what the prompt needs computed is done, 0 to 1."""
+        done = len(self.row.tokens) if self.row is not None else 0
+        return (done - self.cached) / max(1, len(self.prompt) - self.cached)
+
+    def admit(self, row: Row, cached: int) -> None:
+        """A row was found; `cached` tokens of the prompt are in it already."""
+        self.row = row
+        self.cached = cached
+        self._admitted = time.monotonic()
+
+    def tell(self, event: Event) -> None:
+        """Say something to whoever listens."""
+        self._heard = time.monotonic()
+        self._listener(event)
+
+    def choose(self, logits: Logits) -> int:
+        """The next token after logits [vocabulary]; notes its log-probability when the request asks for it."""
+        token = self._sampler.choose(logits)
+        if self._alternatives is not None:
+            logprobs = log_softmax(logits)
+            best = most_probable(logprobs, self._alternatives)
+            top = tuple((index, self._piece(index), value) for index, value in best)
+            self._logprobs.append(TokenLogprob(token, self._piece(token), float(logprobs[token]), top))
+        return token
+
+    def score(self, logits: Logits, start: int) -> None:
+        """Note the log-probabilities of the prompt's tokens after `start`, from logits [tokens, vocabulary]."""
+        if self.scores is not None:
+            following = self.prompt[start + 1 : start + 1 + len(logits)]
+            self.scores += [float(log_softmax(row)[token]) for row, token in zip(logits, following, strict=False)]
+
+    def take(self, tokens: list[int]) -> None:
+        """Accept newly chosen tokens; an end-of-answer token can only be the last of them. Sets `finish` at the end."""
+        now = time.monotonic()
+        if not self.generated:
+            self._first = now
+        self._last = now
+        self.last_token = tokens[-1]
+        if self.last_token in self._vocabulary.eos_ids:
+            self.finish = FinishReason.STOP
+        self._read(tokens)
+        if self.finish is None and self.remaining <= 0:
+            self.finish = FinishReason.LENGTH
+        if self.finish is None:
+            self._flush(now)
+
+    def complete(self) -> None:
+        """Hand on the rest of the text with usage and timings."""
+        if not self._stopped:
+            self._release(self._detokenizer.finish())
+        if not self._stopped:
+            self._text.append(self._stop.finish())
+        self.tell(
+            Delta(
+                "".join(self._text),
+                tuple(self._logprobs),
+                self.finish or FinishReason.CANCELLED,
+                Usage(len(self.prompt), self.generated, self.cached),
+                Timings(
+                    queued=self._admitted - self._arrived,
+                    first_token=self._first - self._arrived,
+                    decoding=self._last - self._first,
+                ),
+            )
+        )
+
+    def _read(self, tokens: list[int]) -> None:
+        """Turn tokens into text, up to a stop text; tokens behind it do not count."""
+        if not self._one_by_one:
+            self.generated += len(tokens)
+            self._release(self._detokenizer.feed(tokens))
+            return
+        for place, token in enumerate(tokens, start=1):
+            self.generated += 1
+            self._release(self._detokenizer.feed([token]))
+            if self._stopped:
+                del self._logprobs[len(self._logprobs) - (len(tokens) - place) :]
+                return
+
+    def _release(self, text: str) -> None:
+        released, self._stopped = self._stop.feed(text)
+        if released:
+            self._text.append(released)
+        if self._stopped:
+            self.finish = FinishReason.STOP
+
+    def _flush(self, now: float) -> None:
+        waited = now - self._heard
+        if (self._text and (waited >= FLUSH_SECONDS or now == self._first)) or waited >= LIFE_SECONDS:
+            delta = Delta("".join(self._text), tuple(self._logprobs))
+            self._text, self._logprobs = [], []
+            self.tell(delta)
+
+    def _piece(self, token: int) -> str:
+        return self._vocabulary.table.bytes_of([token]).decode("utf-8", "replace")

@@ -1,0 +1,72 @@
+"""The texts: enough of them, well formed, and free of the exam's questions."""
+
+import random
+
+import pytest
+
+from tests.training.wordings import declined_wordings, normalised, scope_wordings
+from training.chat import content
+from training.chat.evaluate import SETS, read_questions, right_answers
+
+LANGUAGES = ("en", "vi")
+
+
+def count(patterns: tuple[str, ...]) -> int:
+    return sum(1 for pattern in patterns for _ in content.wordings(pattern))
+
+
+def test_phrase_is_one_of_the_wordings() -> None:
+    pattern = "[Hello|Hi] there[, [Pip|you]|]".replace("[, [Pip|you]|]", "[, Pip|]")
+    every = set(content.wordings(pattern))
+    assert every == {"Hello there, Pip", "Hi there, Pip", "Hello there", "Hi there"}
+    assert {content.phrase(pattern, random.Random(seed)) for seed in range(40)} == every
+
+
+@pytest.mark.parametrize(("name", "least"), [("definition_en", 40), ("simple_en", 25), ("definition_vi", 25)])
+def test_definitions_have_many_wordings(name: str, least: int) -> None:
+    assert count(content.phrasings(name)) >= least
+
+
+@pytest.mark.parametrize(("language", "least"), [("en", 1500), ("vi", 400)])
+def test_many_different_questions_are_declined(language: str, least: int) -> None:
+    assert len({normalised(wording) for wording in declined_wordings(language)}) >= least
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_intent_has_several_wordings_and_an_answer(language: str) -> None:
+    for intent in content.intents(language):
+        assert count(intent.questions) >= 8, intent.id
+        assert intent.answers, intent.id
+
+
+def test_both_languages_have_the_same_intents() -> None:
+    english, vietnamese = ({intent.id for intent in content.intents(language)} for language in LANGUAGES)
+    assert vietnamese <= english
+
+
+def test_terms_have_distinct_names_and_explanations() -> None:
+    names = [name for term in content.terms() for name in term.names]
+    assert len(names) == len(set(names))
+    for term in content.terms():
+        assert len({term.english, term.simple, term.vietnamese}) == 3
+
+
+def test_no_question_is_both_answered_and_declined() -> None:
+    scope = {normalised(wording) for wording in scope_wordings()}
+    declined = {normalised(wording) for language in LANGUAGES for wording in declined_wordings(language)}
+    assert not scope & declined
+
+
+def test_generator_cannot_word_the_exam() -> None:
+    drawn = {normalised(wording) for wording in scope_wordings()}
+    drawn |= {normalised(wording) for language in LANGUAGES for wording in declined_wordings(language)}
+    exam = {normalised(question.turns[-1]) for name in SETS for question in read_questions(name)}
+    assert not exam & drawn
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_exam_expects_answers_that_exist(name: str) -> None:
+    for question in read_questions(name):
+        for expectation in question.expect:
+            if not expectation.startswith("contains:"):
+                assert right_answers(expectation, question.language), expectation

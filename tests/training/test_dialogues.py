@@ -1,0 +1,75 @@
+"""The generator: seeded, shaped as promised, and roughened without harm."""
+
+import random
+
+import pytest
+
+from training.chat import content
+from training.chat.dialogues import Dialogues
+from training.chat.noise import roughen, without_marks
+from training.chat.outside import OutsideQuestions
+from training.chat.story import tell_story
+
+
+def test_same_seed_gives_the_same_conversations() -> None:
+    first, second, other = (list(Dialogues(seed).conversations(50)) for seed in (1, 1, 2))
+    assert first == second != other
+
+
+def test_conversations_alternate_and_end_with_an_answer() -> None:
+    for turns in Dialogues(3).conversations(500):
+        roles = [role for role, _ in turns if role != "system"]
+        assert roles == ["user", "assistant"] * (len(roles) // 2)
+        assert all(text for _, text in turns)
+
+
+def test_up_to_six_exchanges_and_some_system_prompts() -> None:
+    conversations = list(Dialogues(4).conversations(2000))
+    exchanges = [sum(role == "user" for role, _ in turns) for turns in conversations]
+    with_system = sum(turns[0][0] == "system" for turns in conversations)
+    assert max(exchanges) == 6
+    assert 0.12 < with_system / len(conversations) < 0.18
+
+
+def test_no_slot_is_left_open() -> None:
+    for turns in Dialogues(5).conversations(3000):
+        for _, text in turns:
+            assert not set("{}[]|") & set(text), text
+
+
+def test_sums_are_right() -> None:
+    dialogues = Dialogues(6)
+    for _ in range(300):
+        answer = dialogues.sum().answer
+        left, sign, right, _, value = answer.rstrip(".").split(" ")
+        assert int(value) == {"+": int.__add__, "-": int.__sub__, "x": int.__mul__}[sign](int(left), int(right))
+
+
+def test_extra_questions_are_used_when_given() -> None:
+    extra = OutsideQuestions((("joke", "say the funny thing"),), ("which way is up",))
+    users = [text.lower() for turns in Dialogues(7, extra).conversations(500) for role, text in turns if role == "user"]
+    assert any("the funny thing" in text for text in users)
+    assert any("which way is up" in text for text in users)
+
+
+def test_noise_keeps_numbers() -> None:
+    source = random.Random(8)
+    for _ in range(300):
+        assert [letter for letter in roughen("What is 37 + 48?", "en", source) if letter.isdigit()] == list("3748")
+
+
+def test_without_marks() -> None:
+    assert without_marks("Lượng tử hóa để làm gì") == "Luong tu hoa de lam gi"
+
+
+@pytest.mark.parametrize("hero", ["owl", "dragon"])
+def test_story_is_about_its_hero(hero: str) -> None:
+    story = tell_story(random.Random(9), hero)
+    assert story.count(hero) >= 3
+    assert story.startswith("Once upon a time")
+
+
+def test_name_is_remembered() -> None:
+    turns = Dialogues(10).name_memory()
+    names = {*content.words()["names"].split(", "), *content.words()["names_vi"].split(", ")}
+    assert any(name in turns[-1][1] and name in turns[0][1] for name in names)

@@ -1,0 +1,34 @@
+"""Make Pip: ``python -m training.chat --out DIR`` trains, exports and evaluates the model."""
+
+import argparse
+import os
+from pathlib import Path
+
+from training.chat.pipeline import SMOKE, STANDARD, make
+from training.console import say
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The options of the command."""
+    parser = argparse.ArgumentParser(prog="python -m training.chat", description=__doc__)
+    parser.add_argument("--out", type=Path, required=True, help="folder for checkpoints, weights and exported models")
+    parser.add_argument("--minutes", type=float, default=55.0, help="minutes of training")
+    parser.add_argument("--clinc", type=Path, help="CLINC150's data_full.json: human questions as extra input")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in the folder")
+    parser.add_argument("--smoke", action="store_true", help="a tiny model in a few seconds, to try the whole way")
+    return parser
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command."""
+    options = build_parser().parse_args(arguments)
+    recipe = SMOKE if options.smoke else STANDARD
+    make(
+        recipe.changed(options.seed, options.minutes, options.threads), options.out, options.clinc, options.resume, say
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Held-out questions; the generator never reads them."""

@@ -1,0 +1,142 @@
+"""From trained weights to folders that run: Hugging Face format, then ONNX in fp32 and int8, checked."""
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import onnx
+import torch
+from safetensors.torch import load_file
+from tokenizers import Tokenizer
+from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+from training.chat.corpus import END, PAD, START, token_id
+from training.chat.dialogues import Dialogues
+from training.chat.model import Shape
+from training.chat.runtime import ExportedModel
+from training.chat.template import CHAT_TEMPLATE, prompt_ids
+
+PRECISIONS = ("fp32", "int8")
+CHECKED_PROMPTS = 20
+CHECK_SEED = 4242
+NEW_TOKENS = 160
+TOKENIZER_FILE, WEIGHTS_FILE = "tokenizer.json", "weights.safetensors"
+
+
+class ExportMismatch(Exception):
+    """An exported graph answers differently from the model it was made of."""
+
+
+def build_config(shape: Shape, end: int, pad: int) -> LlamaConfig:
+    """The Hugging Face configuration of a shape."""
+    return LlamaConfig(
+        vocab_size=shape.vocabulary,
+        hidden_size=shape.width,
+        num_hidden_layers=shape.layers,
+        num_attention_heads=shape.heads,
+        num_key_value_heads=shape.kv_heads,
+        head_dim=shape.head_width,
+        intermediate_size=shape.hidden,
+        max_position_embeddings=shape.context,
+        rms_norm_eps=shape.epsilon,
+        tie_word_embeddings=True,
+        rope_parameters={"rope_type": "default", "rope_theta": shape.rope_theta},
+        bos_token_id=None,
+        eos_token_id=end,
+        pad_token_id=pad,
+    )
+
+
+def write_checkpoint(run: Path, shape: Shape, out: Path) -> None:
+    """Write a training run as a Hugging Face folder."""
+    tokenizer = Tokenizer.from_file(str(run / TOKENIZER_FILE))
+    end, pad = token_id(tokenizer, END), token_id(tokenizer, PAD)
+    model = LlamaForCausalLM(build_config(shape, end, pad))
+    weights = {f"model.{name}": weight for name, weight in load_file(run / WEIGHTS_FILE).items()}
+    weights["lm_head.weight"] = weights["model.embed_tokens.weight"]
+    model.load_state_dict(weights)
+    model.generation_config = GenerationConfig(  # type: ignore[no-untyped-call]
+        eos_token_id=end, pad_token_id=pad, max_new_tokens=NEW_TOKENS, do_sample=True, temperature=0.3, top_p=0.9
+    )
+    model.save_pretrained(out)
+    wrapped = PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
+        tokenizer_object=tokenizer,
+        eos_token=END,
+        pad_token=PAD,
+        additional_special_tokens=[START],
+        model_max_length=shape.context,
+        clean_up_tokenization_spaces=False,
+    )
+    wrapped.chat_template = CHAT_TEMPLATE
+    wrapped.save_pretrained(out)
+
+
+def convert(checkpoint: Path, out: Path, precision: str) -> None:
+    """Convert a Hugging Face folder with ONNX Runtime's model builder, weights inside the graph file."""
+    command = [sys.executable, "-m", "onnxruntime_genai.models.builder"]
+    command += ["-i", str(checkpoint), "-o", str(out), "-p", precision, "-e", "cpu"]
+    subprocess.run(command, check=True, capture_output=True)  # noqa: S603
+    shutil.rmtree(out / "cache", ignore_errors=True)
+    graph = onnx.load(str(out / "model.onnx"))
+    (out / "model.onnx.data").unlink(missing_ok=True)
+    onnx.save_model(graph, str(out / "model.onnx"))
+
+
+def check_prompts(tokenizer: Tokenizer, longest: int, count: int = CHECKED_PROMPTS) -> list[list[int]]:
+    """Prompts of one and of several turns for comparing two forms of the model."""
+    dialogues = Dialogues(CHECK_SEED)
+    prompts: list[list[int]] = []
+    while len(prompts) < count:
+        prompt = prompt_ids(tokenizer, dialogues.conversation()[:-1])
+        if len(prompt) <= longest:
+            prompts.append(prompt)
+    return prompts
+
+
+def reference_answers(checkpoint: Path, prompts: Sequence[Sequence[int]], limit: int) -> list[list[int]]:
+    """The greedy continuations of transformers in 32-bit floats."""
+    model = LlamaForCausalLM.from_pretrained(checkpoint, dtype=torch.float32).eval()  # type: ignore[no-untyped-call]
+    settings = GenerationConfig(  # type: ignore[no-untyped-call]
+        do_sample=False,
+        max_new_tokens=limit,
+        eos_token_id=model.generation_config.eos_token_id,
+        pad_token_id=model.generation_config.pad_token_id,
+    )
+    model.generation_config = settings
+    answers = []
+    for prompt in prompts:
+        ids = torch.tensor([list(prompt)])
+        with torch.no_grad():
+            tokens = model.generate(ids, attention_mask=torch.ones_like(ids), generation_config=settings)
+        answers.append([int(token) for token in tokens[0, len(prompt) :] if token != settings.eos_token_id])
+    return answers
+
+
+def check(checkpoint: Path, exported: Path, limit: int = 60) -> int:
+    """How many of the prompts an exported graph answers as transformers does."""
+    model = ExportedModel(exported)
+    prompts = check_prompts(model.tokenizer, model.context - limit)
+    wanted = reference_answers(checkpoint, prompts, limit)
+    return sum(model.generate(prompt, limit) == answer for prompt, answer in zip(prompts, wanted, strict=True))
+
+
+def export(run: Path, shape: Shape, precisions: Sequence[str], report: Callable[[str], None]) -> Path:
+    """Write ``hf`` and ``pip/PRECISION`` into the run; refuse if the fp32 graph answers differently."""
+    draft, out = run / "draft", run / "pip"
+    shutil.rmtree(draft, ignore_errors=True)
+    write_checkpoint(run, shape, draft / "hf")
+    for precision in precisions:
+        convert(draft / "hf", draft / precision, precision)
+        equal = check(draft / "hf", draft / precision)
+        report(f"{precision}: {equal} of {CHECKED_PROMPTS} greedy answers equal those of transformers")
+        if precision == "fp32" and equal < CHECKED_PROMPTS:
+            shutil.rmtree(draft)
+            raise ExportMismatch(f"fp32 graph: only {equal} of {CHECKED_PROMPTS} answers equal those of transformers")
+    for part, target in ((draft / "hf", run / "hf"), *((draft / name, out / name) for name in precisions)):
+        shutil.rmtree(target, ignore_errors=True)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        part.replace(target)
+    draft.rmdir()
+    return out

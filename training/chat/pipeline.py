@@ -1,0 +1,91 @@
+"""The whole way from texts to a model that is ready to ship."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from tokenizers import Tokenizer
+
+from training.chat.card import Training, write_card
+from training.chat.corpus import Corpus, train_tokenizer
+from training.chat.dialogues import Dialogues
+from training.chat.evaluate import evaluate, render_table
+from training.chat.export import PRECISIONS, export
+from training.chat.model import LeanLlama, Shape
+from training.chat.outside import OutsideQuestions, read_clinc
+from training.chat.train import Plan, Trainer
+
+TOKENIZER_FILE = "tokenizer.json"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that decides what comes out."""
+
+    shape: Shape
+    plan: Plan
+    row_length: int = 256
+    chunk_conversations: int = 16_000
+    tokenizer_conversations: int = 60_000
+    threads: int = 2
+    precisions: tuple[str, ...] = PRECISIONS
+    exam_questions: int | None = None
+
+    def changed(self, seed: int, minutes: float, threads: int) -> "Recipe":
+        """The same recipe with another seed, duration and number of threads."""
+        return replace(self, plan=replace(self.plan, seed=seed, minutes=minutes), threads=threads)
+
+
+STANDARD = Recipe(Shape(), Plan())
+SMOKE = Recipe(
+    Shape(vocabulary=512, width=64, layers=2, heads=2, kv_heads=1, head_width=32, hidden=96, context=256),
+    Plan(steps=6, rows=4, warmup=2, compiled=False),
+    row_length=128,
+    chunk_conversations=200,
+    tokenizer_conversations=400,
+    threads=1,
+    precisions=("fp32",),
+    exam_questions=2,
+)
+
+
+def prepare(recipe: Recipe, folder: Path, extra: OutsideQuestions) -> Trainer:
+    """A trainer with its tokenizer; the tokenizer is made once and kept in the folder."""
+    torch.set_num_threads(recipe.threads)
+    torch.manual_seed(recipe.plan.seed)
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / TOKENIZER_FILE
+    if not path.exists():
+        dialogues = Dialogues(recipe.plan.seed, extra)
+        train_tokenizer(dialogues, recipe.tokenizer_conversations, recipe.shape.vocabulary).save(str(path))
+    corpus = Corpus(
+        Tokenizer.from_file(str(path)), recipe.plan.seed, recipe.row_length, recipe.chunk_conversations, extra
+    )
+    return Trainer(LeanLlama(recipe.shape), corpus, recipe.plan, folder)
+
+
+def make(recipe: Recipe, folder: Path, clinc: Path | None, resume: bool, report: Callable[[str], None]) -> None:
+    """Train, export and evaluate."""
+    extra = read_clinc(clinc, "train") if clinc else OutsideQuestions()
+    trainer = prepare(recipe, folder, extra)
+    if resume and trainer.resume():
+        report("going on from the checkpoint")
+    trainer.train(report)
+    finish(trainer, recipe, clinc, report)
+
+
+def finish(trainer: Trainer, recipe: Recipe, clinc: Path | None, report: Callable[[str], None]) -> None:
+    """Export and evaluate what was trained, and write the model card."""
+    models = export(trainer.folder, recipe.shape, recipe.precisions, report)
+    results = {name: evaluate(models / name, clinc, recipe.exam_questions) for name in recipe.precisions}
+    progress = trainer.progress
+    training = Training(
+        parameters=sum(weight.numel() for weight in trainer.model.parameters()),
+        tokens=progress.tokens,
+        minutes=progress.seconds / 60,
+        steps=progress.step,
+        human_questions=clinc is not None,
+    )
+    write_card(models, training, results)
+    report(render_table(results))
