@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from playground.moderation.contract import Detector
 from playground.moderation.credentials import SecretsDetector
 from playground.moderation.lexicon import LISTS, load_lexicon
+from playground.moderation.own_rules import OwnRulesDetector
 from playground.moderation.personal_data import PersonalDataDetector
 from playground.moderation.remote_images import RemoteImageDetector
 from playground.moderation.word_list import WordListDetector
@@ -20,6 +21,7 @@ def _words() -> Detector:
 
 DETECTORS: Mapping[str, DetectorFactory] = {
     "words": _words,
+    "own_rules": OwnRulesDetector,
     "personal_data": PersonalDataDetector,
     "secrets": SecretsDetector,
     "remote_images": RemoteImageDetector,
