@@ -18,7 +18,7 @@ from playground.moderation.moderator import equip
 from playground.moderation.own_rules import FILE as RULES_FILE
 from playground.moderation.own_rules import OwnRulesDetector
 from playground.moderation.policy import Policy, load_policy
-from playground.moderation.registry import DETECTORS, DetectorFactory
+from playground.moderation.registry import DETECTORS, DetectorFactory, detoxify_factories
 from playground.moderation.remote_endpoint import RemoteEndpointDetector
 from playground.storage.conversations import ConversationStore
 from playground.storage.database import Database
@@ -79,6 +79,7 @@ def choose_detectors(settings: Settings) -> Mapping[str, DetectorFactory]:
     """Every detector that a policy may name, with what the settings say about them; none is made yet."""
     return {
         **DETECTORS,
+        **detoxify_factories(settings.data_dir / "detoxify"),
         OwnRulesDetector.name: partial(OwnRulesDetector, settings.data_dir / RULES_FILE),
         RemoteEndpointDetector.name: partial(_remote, settings),
     }
