@@ -12,6 +12,7 @@ from playground.moderation.credentials import SecretsDetector
 from playground.moderation.detoxify.detector import DetoxifyDetector
 from playground.moderation.detoxify.variants import VARIANTS
 from playground.moderation.lexicon import LISTS, load_lexicon
+from playground.moderation.own_rules import OwnRulesDetector
 from playground.moderation.personal_data import PersonalDataDetector
 from playground.moderation.prompt_attacks import PromptAttackDetector
 from playground.moderation.remote_images import RemoteImageDetector
@@ -35,6 +36,7 @@ def detoxify_factories(folder: Path) -> dict[str, DetectorFactory]:
 
 DETECTORS: Mapping[str, DetectorFactory] = {
     "words": _words,
+    "own_rules": OwnRulesDetector,
     "personal_data": PersonalDataDetector,
     "secrets": SecretsDetector,
     "remote_images": RemoteImageDetector,

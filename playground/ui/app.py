@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import cast
 
 import gradio as gr
@@ -24,7 +25,15 @@ YEAR_SECONDS = 31_536_000
 
 
 def create_app(services: Services) -> FastAPI:
-    """Everything people see, as one ASGI application: /en/, /vi/, /static, /healthz, and / which picks a language."""
+    """Everything people see, as one ASGI application: /en/, /vi/, /static, /healthz, and / which picks a language.
+
+    Must be called where no event loop runs.
+    """
+    # Gradio makes event loops and never closes them when it is used where none runs: so one runs, for a moment.
+    return asyncio.run(_assemble(services))
+
+
+async def _assemble(services: Services) -> FastAPI:
     middleware = [Middleware(SecurityHeaders), Middleware(OwnHead), Middleware(OwnerCookie, paths=MOUNTS)]
     app = FastAPI(middleware=middleware, docs_url=None, redoc_url=None, openapi_url=None, routes=asset_routes())
     app.add_api_route("/healthz", healthz, methods=["GET"], include_in_schema=False)

@@ -10,17 +10,32 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from playground.services import Services
+from playground.config import Settings
+from playground.services import Services, build
 from playground.ui.app import create_app
 from playground.ui.owner import COOKIE
 
 ABUSE = "kill yourself you worthless piece of shit"
 
 
+@pytest.fixture(scope="module")
+def app_services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
+    built = build(Settings(data_dir=tmp_path_factory.mktemp("data"), default_model="echo"))
+    yield built
+    built.close()
+
+
+@pytest.fixture(scope="module")
+def started(app_services: Services) -> Iterator[TestClient]:
+    with TestClient(create_app(app_services)) as client:
+        yield client
+
+
 @pytest.fixture
-def client(services: Services) -> Iterator[TestClient]:
-    with TestClient(create_app(services)) as started:
-        yield started
+def client(started: TestClient) -> TestClient:
+    """The one application of this file, as a browser that has never been here sees it."""
+    started.cookies.clear()
+    return started
 
 
 class Tab:
@@ -121,7 +136,7 @@ def test_the_page_opens_the_conversation_of_its_address(client: TestClient) -> N
     assert nowhere.values["notice"]["notice"]["kind"] == "error"
 
 
-def test_two_browsers_do_not_see_each_other(client: TestClient, services: Services) -> None:
+def test_two_browsers_do_not_see_each_other(client: TestClient, app_services: Services) -> None:
     mine = Tab(client)
     mine.ask("My secret plan")
     conversation = mine.values["thread"]["conversation"]
@@ -137,7 +152,7 @@ def test_two_browsers_do_not_see_each_other(client: TestClient, services: Servic
     theirs.session = mine.session
     theirs.event("thread", "refresh", id="")
     assert "My secret plan" not in theirs.raw
-    assert services.chat.conversations(theirs.client.cookies[COOKIE]) == []
+    assert app_services.chat.conversations(theirs.client.cookies[COOKIE]) == []
 
 
 def test_the_owner_is_a_cookie_that_scripts_cannot_read(client: TestClient) -> None:

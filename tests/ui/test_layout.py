@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 from typing import get_type_hints
 
@@ -20,13 +21,19 @@ OWNER = "0" * 32
 
 @pytest.fixture
 def demo(services: Services) -> gr.Blocks:
-    return build_page(services, "en")
+    async def build() -> gr.Blocks:
+        return build_page(services, "en")
+
+    return asyncio.run(build())
 
 
 @pytest.fixture
 def page() -> Page:
-    with gr.Blocks():
-        return layout._lay_out()
+    async def lay_out() -> Page:
+        with gr.Blocks():
+            return layout._lay_out()
+
+    return asyncio.run(lay_out())
 
 
 def test_every_handler_takes_exactly_its_inputs(demo: gr.Blocks) -> None:

@@ -40,6 +40,9 @@
       link.id = `language-${code}`;
       if (code === root.lang) link.setAttribute("aria-current", "true");
       link.dataset.code = code;
+      link.addEventListener("click", () => {
+        document.cookie = `playground_language=${code}; path=/; max-age=31536000; samesite=lax`;
+      });
       links.append(link);
     }
     playground.languageLinks = () => {
