@@ -13,7 +13,9 @@ class Detector(Protocol):
     """Finds one kind of thing in text.
 
     `reach` is how many characters around a position can change what is found there: the guard holds back at least
-    that much of a stream. `name` and `version` go into every receipt.
+    that much of a stream. `name` and `version` go into every receipt. A detector that judges whole units, as a
+    classifier does, says so with an attribute `judges_units = True`: it is not asked about the seam of two messages,
+    where it would hold the earlier one against the newer.
 
     A detector may say more: `prompt` True when its cost is linear in the text and it waits for nothing, so that it
     needs no thread for its time limit; `scan_batch(texts) -> list of findings per text` when many texts at once are

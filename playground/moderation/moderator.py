@@ -97,6 +97,7 @@ class PolicyModerator:
 
     def _seam_findings(self, detectors: Sequence[Detector], text: str, context: Sequence[str]) -> list[Finding]:
         head = text[:_SEAM]
+        detectors = [detector for detector in detectors if not getattr(detector, "judges_units", False)]
         found: dict[tuple[str, int], Finding] = {}
         for turn in context[-_SEAM_TURNS:] if head else ():
             for glue in ("", " "):

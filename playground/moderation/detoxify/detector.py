@@ -61,6 +61,7 @@ class DetoxifyDetector:
     """
 
     reach = 1024
+    judges_units = True
 
     def __init__(
         self,
