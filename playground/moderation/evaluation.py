@@ -251,7 +251,7 @@ class Evaluator:
         )
 
     def _speed(self, tally: Tally) -> Speed | None:
-        if not len(tally.seconds):
+        if not self._detectors or not len(tally.seconds):
             return None
         milliseconds = np.array(tally.seconds) * 1000
         middle, high, last = (float(value) for value in np.percentile(milliseconds, (50, 95, 99)))

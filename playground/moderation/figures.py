@@ -48,7 +48,7 @@ class Figures:
 def measure(sample: Sample, resamples: int = RESAMPLES) -> Figures:
     """Every figure of the sample; the intervals are the 2.5th and 97.5th percentile of `resamples` resamples."""
     n, positives = len(sample.positive), int(sample.positive.sum())
-    note = _note(n, positives)
+    note = _note(sample)
     if n == 0:
         return Figures(dict.fromkeys(NAMES), dict.fromkeys(NAMES), note=note)
     cells = _Cells(sample)
@@ -126,11 +126,12 @@ def _known(value: float) -> float | None:
     return None if np.isnan(value) else float(value)
 
 
-def _note(n: int, positives: int) -> str:
-    if n == 0:
-        return "There is no row to measure."
-    if positives == 0:
+def _note(sample: Sample) -> str:
+    telling = sample.positive[sample.weights > 0]
+    if not len(telling):
+        return "There is no row to measure." if not len(sample.weights) else "No row has a weight above 0."
+    if not telling.any():
         return "No row is positive: there is no AUC, precision or recall, only the false-positive rate."
-    if positives == n:
+    if telling.all():
         return "Every row is positive: there is no AUC and no false-positive rate."
     return ""

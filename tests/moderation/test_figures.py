@@ -81,6 +81,17 @@ def test_only_positives_and_nothing_at_all() -> None:
     assert empty.n == 0
 
 
+def test_rows_without_weight_do_not_count() -> None:
+    sample = drawn(1, 50)
+    nothing = measure(Sample(sample.scores, sample.decided, sample.positive, np.zeros(50)), 20)
+    assert set(nothing.values.values()) == {None}
+    assert "weight" in nothing.note
+    negatives = measure(Sample(sample.scores, sample.decided, sample.positive, (~sample.positive).astype(float)), 20)
+    assert negatives.values["auc"] is None
+    assert negatives.values["false_positive_rate"] is not None
+    assert "No row is positive" in negatives.note
+
+
 def test_nothing_flagged_is_a_precision_of_nought() -> None:
     sample = drawn(1, 50)
     figures = measure(Sample(sample.scores, np.zeros(50, dtype=bool), sample.positive, np.ones(50)), 20)
