@@ -25,16 +25,20 @@ class PageError(Exception):
 
 @dataclass
 class PageClient(AbstractContextManager["PageClient"]):
-    """One tab of one person. `values` holds what each component shows, by component id."""
+    """One tab of one person. `values` holds what each component shows, by component id.
+
+    `query` is the address's part after `?`. `cookies` say who the person is; without any, the server makes a new one.
+    """
 
     address: str
     language: str = "en"
     query: str = ""
+    cookies: dict[str, str] = field(default_factory=dict)
     received: bytearray = field(default_factory=bytearray)
     session: str = field(default_factory=lambda: uuid4().hex)
 
     def __post_init__(self) -> None:
-        self.http = httpx.Client(base_url=self.address, timeout=TIMEOUT, follow_redirects=True)
+        self.http = httpx.Client(base_url=self.address, timeout=TIMEOUT, follow_redirects=True, cookies=self.cookies)
         self.open()
 
     def __exit__(self, *_: object) -> None:
@@ -122,16 +126,21 @@ class PageClient(AbstractContextManager["PageClient"]):
         }
         prefix = f"/{self.language}/gradio_api"
         if dependency["queue"] is False:
-            answer = self.http.post(f"{prefix}/run/predict", json=body)
+            answer = self._post(f"{prefix}/run/predict", body)
             self.received += answer.content
             if answer.status_code != 200:
                 raise PageError(answer.text)
             yield self._apply(dependency, answer.json()["data"])
             return
-        joined = self.http.post(f"{prefix}/queue/join", json=body)
+        joined = self._post(f"{prefix}/queue/join", body)
         if joined.status_code != 200:
             raise PageError(joined.text)
         yield from self._stream(dependency, prefix, joined.json()["event_id"])
+
+    def _post(self, path: str, body: dict[str, Any]) -> httpx.Response:
+        # As a browser writes it: half a character pair is escaped, where httpx would refuse it.
+        headers = {"Content-Type": "application/json"}
+        return self.http.post(path, params=self.query, content=json.dumps(body), headers=headers)
 
     def _stream(self, dependency: dict[str, Any], prefix: str, event_id: str) -> Iterator[dict[int, Any]]:
         current: list[Any] = []

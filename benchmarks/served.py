@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -41,14 +42,18 @@ class Served:
 def serve(*options: str, data_dir: Path | None = None) -> Iterator[Served]:
     """Start `app.py` with these options and wait until the page is served; ends it afterwards.
 
+    Its home is an empty folder, and no PLAYGROUND_ variable reaches it. Options given here come last, and so win.
     Raises RuntimeError with the end of its log when it does not come up.
     """
     with tempfile.TemporaryDirectory() as folder:
         data = data_dir or Path(folder) / "data"
         log = Path(folder) / "log.txt"
         command = [sys.executable, str(ROOT / "app.py"), "--port", "0", "--data-dir", str(data), *options]
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("PLAYGROUND_")}
         with log.open("wb") as output:
-            process = subprocess.Popen(command, stdout=output, stderr=output, cwd=folder)
+            process = subprocess.Popen(
+                command, stdout=output, stderr=output, cwd=folder, env=environment | {"HOME": folder}
+            )
         try:
             yield Served(_address(process, log), psutil.Process(process.pid), data, log)
         finally:

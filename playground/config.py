@@ -1,7 +1,8 @@
 """Settings of the server, read once at start: option over environment over TOML file over default.
 
 Every field of `Settings` is an option of `python app.py` (`--data-dir`), an environment variable
-(`PLAYGROUND_DATA_DIR`) and a key of a TOML file (`data_dir`). This module is the only reader of the environment.
+(`PLAYGROUND_DATA_DIR`) and a key of a TOML file (`data_dir`); secrets are environment variables only. This module is
+the only reader of the environment.
 """
 
 from __future__ import annotations
@@ -26,6 +27,11 @@ def _setting(default: Any, help: str, low: float | None = None, high: float | No
     return field(default=default, metadata={"help": help, "low": low, "high": high})
 
 
+def _secret(help: str) -> Any:
+    """A setting read from the environment only and shown nowhere: files and command lines are seen by others."""
+    return field(default="", repr=False, metadata={"help": help, "secret": True})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """Everything the operator can set. Request parameters and model specs are other types, never mixed with this."""
@@ -37,6 +43,9 @@ class Settings:
     models_file: Path | None = _setting(None, "TOML file with further models for the catalogue")
     default_model: str = _setting("pip", "model of a new conversation")
     policy: str = _setting("standard", "moderation policy: the name of a shipped one, or a TOML file")
+    moderation_url: str = _setting("", "address of a /v1/moderations endpoint that every text is sent to (empty: none)")
+    moderation_model: str = _setting("", "model that the moderation endpoint is asked for (empty: its own choice)")
+    moderation_key: str = _secret("key for the moderation endpoint")
     max_message_chars: int = _setting(32_000, "longest message accepted, in characters", 1, 10_000_000)
     max_runs: int = _setting(64, "answers written at the same time; further ones wait", 1, 10_000)
     max_models: int = _setting(2, "models kept loaded at the same time", 1, 64)
@@ -78,13 +87,25 @@ def load_settings(arguments: Sequence[str] | None = None, environment: Mapping[s
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python app.py", description="Serve the playground.", allow_abbrev=False)
+    secrets = (f"{PREFIX}{name.upper()}: {text}" for name, text in _secrets().items())
+    parser = argparse.ArgumentParser(
+        prog="python app.py",
+        description="Serve the playground.",
+        epilog=f"In the environment only: {'; '.join(secrets)}.",
+        allow_abbrev=False,
+    )
     parser.add_argument("--config", metavar="FILE", help=f"TOML file with settings ({PREFIX}CONFIG)")
     for item in fields(Settings):
+        if item.metadata.get("secret"):
+            continue
         option = "--" + item.name.replace("_", "-")
         text = f"{item.metadata['help']} [{_shown(item.default)}] ({PREFIX}{item.name.upper()})"
         parser.add_argument(option, metavar="VALUE", help=text.replace("%", "%%"))
     return parser
+
+
+def _secrets() -> dict[str, str]:
+    return {item.name: item.metadata["help"] for item in fields(Settings) if item.metadata.get("secret")}
 
 
 def _shown(default: object) -> str:
@@ -98,6 +119,8 @@ def _from_file(path: Path, *, optional: bool = False) -> dict[str, Any]:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigError(f"The settings file {path} cannot be read: {error}") from error
+    for name in set(table) & set(_secrets()):
+        raise ConfigError(f"{path}: {name} is a secret; it is read from the environment only, {PREFIX}{name.upper()}.")
     return {_known(name, str(path)): _convert(name, value, str(path)) for name, value in table.items()}
 
 

@@ -29,13 +29,14 @@ def bind(settings: Settings) -> socket.socket:
 
 def serve(settings: Settings, listener: socket.socket) -> None:
     """Build everything and answer requests until a signal ends the process; running answers are then marked."""
-    import uvicorn  # noqa: PLC0415  these take seconds: settings and address were checked first
-
-    from playground.services import build  # noqa: PLC0415
-    from playground.ui.app import create_app  # noqa: PLC0415
+    from playground.services import build  # noqa: PLC0415  what takes longer comes later: mistakes are told at once
 
     services = build(settings)
     try:
+        import uvicorn  # noqa: PLC0415
+
+        from playground.ui.app import create_app  # noqa: PLC0415
+
         server = uvicorn.Config(create_app(services), log_level="warning", timeout_graceful_shutdown=3)
         host, port = listener.getsockname()[:2]
         log.info("serving at http://%s:%s", host, port)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
 
 from playground.catalog.catalog import SHIPPED, Catalog
 from playground.chat.service import ChatService
@@ -10,9 +12,14 @@ from playground.config import Settings
 from playground.engines.contract import EngineOptions
 from playground.engines.pool import EnginePool
 from playground.engines.registry import ENGINES
-from playground.errors import ConfigError, StorageError, UnknownModel
+from playground.errors import ConfigError, DetectorUnavailable, StorageError, UnknownModel
 from playground.moderation.contract import Moderator
-from playground.moderation.moderator import build_moderator
+from playground.moderation.moderator import equip
+from playground.moderation.own_rules import FILE as RULES_FILE
+from playground.moderation.own_rules import OwnRulesDetector
+from playground.moderation.policy import Policy, load_policy
+from playground.moderation.registry import DETECTORS, DetectorFactory, detoxify_factories
+from playground.moderation.remote_endpoint import RemoteEndpointDetector
 from playground.storage.conversations import ConversationStore
 from playground.storage.database import Database
 from playground.storage.decisions import DecisionStore
@@ -44,7 +51,8 @@ def build(settings: Settings) -> Services:
     Raises ConfigError, PolicyError or StorageError, with a sentence for the operator.
     """
     catalog = _catalog(settings)
-    moderator = build_moderator(settings.policy)
+    detectors = choose_detectors(settings)
+    moderator = equip(choose_policy(settings, detectors), detectors)
     database = _database(settings)
     pool = EnginePool(
         EngineOptions(threads=settings.engine_threads, max_batch=settings.max_batch, kv_cache_mb=settings.kv_cache_mb),
@@ -65,6 +73,37 @@ def build(settings: Settings) -> Services:
     )
     chat.recover()
     return Services(settings, catalog, pool, moderator, decisions, chat, database)
+
+
+def choose_detectors(settings: Settings) -> Mapping[str, DetectorFactory]:
+    """Every detector that a policy may name, with what the settings say about them; none is made yet."""
+    return {
+        **DETECTORS,
+        **detoxify_factories(settings.data_dir / "detoxify"),
+        OwnRulesDetector.name: partial(OwnRulesDetector, settings.data_dir / RULES_FILE),
+        RemoteEndpointDetector.name: partial(_remote, settings),
+    }
+
+
+def choose_policy(settings: Settings, detectors: Collection[str], policy: str = "") -> Policy:
+    """The policy of that name, or of the settings. A remote endpoint takes part in every policy that checks anything.
+
+    Raises PolicyError when it is unknown or malformed.
+    """
+    chosen = load_policy(policy or settings.policy, detectors)
+    if not settings.moderation_url:
+        return chosen
+    remote = RemoteEndpointDetector.name
+    extended = {
+        way: (*names, remote) if names and remote not in names else names for way, names in chosen.detectors.items()
+    }
+    return replace(chosen, detectors=extended)
+
+
+def _remote(settings: Settings) -> RemoteEndpointDetector:
+    if not settings.moderation_url:
+        raise DetectorUnavailable("No moderation endpoint is set; give its address as moderation_url.")
+    return RemoteEndpointDetector(settings.moderation_url, key=settings.moderation_key, model=settings.moderation_model)
 
 
 def _catalog(settings: Settings) -> Catalog:

@@ -27,7 +27,12 @@ def plain(text: str) -> str:
     writing direction are left out; half of a character pair, which no file can hold, becomes U+FFFD.
     """
     lines = text.replace("\r\n", "\n").replace("\r", "\n")
-    return _LONE_SURROGATE.sub("\ufffd", _NOT_TEXT.sub("", lines))
+    return without_halves(_NOT_TEXT.sub("", lines))
+
+
+def without_halves(text: str) -> str:
+    """`text` with U+FFFD for every half of a character pair: no file and no answer to a request can hold one."""
+    return _LONE_SURROGATE.sub("\ufffd", text)
 
 
 def fold(text: str) -> str:

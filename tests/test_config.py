@@ -18,6 +18,9 @@ SAMPLES: dict[str, tuple[str, object]] = {
     "models_file": ("more.toml", Path("more.toml")),
     "default_model": ("echo", "echo"),
     "policy": ("strict", "strict"),
+    "moderation_url": ("http://h/v1/moderations", "http://h/v1/moderations"),
+    "moderation_model": ("m", "m"),
+    "moderation_key": ("k", "k"),
     "max_message_chars": ("10", 10),
     "max_runs": ("3", 3),
     "max_models": ("5", 5),
@@ -31,11 +34,14 @@ SAMPLES: dict[str, tuple[str, object]] = {
 }
 
 
+SECRETS = {item.name for item in fields(Settings) if item.metadata.get("secret")}
+
+
 def test_every_setting_has_a_sample() -> None:
     assert set(SAMPLES) == {item.name for item in fields(Settings)}
 
 
-@pytest.mark.parametrize("name", SAMPLES)
+@pytest.mark.parametrize("name", sorted(set(SAMPLES) - SECRETS))
 def test_each_source_sets_it(name: str, isolated: Path) -> None:
     text, value = SAMPLES[name]
     option = "--" + name.replace("_", "-")
@@ -45,6 +51,18 @@ def test_each_source_sets_it(name: str, isolated: Path) -> None:
     (isolated / "own.toml").write_text(f"{name} = {shown}\n", encoding="utf-8")
     assert getattr(load_settings(["--config", "own.toml"], {}), name) == value
     assert getattr(load_settings([], {PREFIX + "CONFIG": "own.toml"}), name) == value
+
+
+@pytest.mark.parametrize("name", sorted(SECRETS))
+def test_a_secret_comes_from_the_environment_only_and_is_not_shown(name: str, isolated: Path) -> None:
+    settings = load_settings([], {PREFIX + name.upper(): "quite-secret"})
+    assert getattr(settings, name) == "quite-secret"
+    assert "quite-secret" not in repr(settings)
+    with pytest.raises(SystemExit):
+        load_settings(["--" + name.replace("_", "-"), "quite-secret"], {})
+    (isolated / "own.toml").write_text(f'{name} = "quite-secret"\n', encoding="utf-8")
+    with pytest.raises(ConfigError, match=f"{name}.*environment only.*{PREFIX}{name.upper()}"):
+        load_settings(["--config", "own.toml"], {})
 
 
 def test_option_beats_environment_beats_file_beats_default(isolated: Path) -> None:
@@ -97,7 +115,7 @@ def test_help_names_every_setting(capsys: pytest.CaptureFixture[str]) -> None:
     assert caught.value.code == 0
     shown = capsys.readouterr().out
     for item in fields(Settings):
-        assert "--" + item.name.replace("_", "-") in shown
+        assert ("--" + item.name.replace("_", "-") in shown) is (item.name not in SECRETS)
         assert PREFIX + item.name.upper() in shown
 
 

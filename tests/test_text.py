@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from playground.text import fold, plain, shorten
+from playground.text import fold, plain, shorten, without_halves
 
 
 @pytest.mark.parametrize(
@@ -38,6 +38,10 @@ def test_fold(text: str, folded: str) -> None:
 def test_plain(text: str, expected: str) -> None:
     assert plain(text) == expected
     plain(text).encode("utf-8")
+
+
+def test_without_halves() -> None:
+    assert without_halves("\ud83dx\x00\udd25🔥") == "\ufffdx\x00\ufffd🔥"
 
 
 @pytest.mark.parametrize(

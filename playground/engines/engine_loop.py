@@ -21,7 +21,7 @@ from playground.errors import EngineError
 
 logger = logging.getLogger(__name__)
 
-BURST_SECONDS = 0.004
+BURST_SECONDS = 0.015
 # While others write, a chunk of a prompt is cut to take about this long, and they get as long before the next one.
 TURN_SECONDS = 0.1
 _MIN_CHUNK = 16
@@ -86,8 +86,10 @@ class EngineLoop:
     def _receive(self) -> bool:
         """Take in what is new, waiting for it when there is nothing to do; False once closed."""
         scheduler = self._scheduler
+        if not self._news and scheduler.busy and not scheduler.waiting:
+            return True
         with self._wake:
-            while not (self._news or scheduler.active or scheduler.waiting):
+            while not (self._news or scheduler.busy or scheduler.waiting):
                 self._wake.wait()
             arrived = [item for item in self._news if item is not None]
             looked = bool(self._news)
@@ -155,7 +157,7 @@ class EngineLoop:
         batch.ids[:] = [sequence.last_token for sequence in sequences]
         batch.lengths[:] = [len(_row(sequence).tokens) + 1 for sequence in sequences]
         steps = self._burst(batch, sequences)
-        for sequence, tokens in zip(list(sequences), zip(*steps, strict=True), strict=True):
+        for sequence, tokens in zip(sequences, zip(*steps, strict=True), strict=True):
             row = _row(sequence)
             row.tokens.append(sequence.last_token)
             row.tokens += tokens[:-1]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import queue
 from collections.abc import Iterator, Sequence
 
+import numpy as np
+
 from playground.catalog.spec import ModelSpec
 from playground.domain import Loading, Queued, SamplingParams, Stage
 from playground.engines import sequence as sequences
@@ -15,7 +17,14 @@ from playground.engines.model_files import read_model_files, read_tokenizer_file
 from playground.engines.model_runner import ModelRunner
 from playground.engines.sequence import Event, Vocabulary
 from playground.engines.tokenizer import parse_tokenizer
-from playground.errors import ContextTooLong, InvalidRequest, PlaygroundError
+from playground.errors import (
+    ContextTooLong,
+    EngineError,
+    InvalidRequest,
+    ModelLoadError,
+    OutOfMemory,
+    PlaygroundError,
+)
 
 _GREEDY = SamplingParams(temperature=0.0)
 
@@ -103,14 +112,22 @@ def load_onnx_engine(spec: ModelSpec, options: EngineOptions, progress: Progress
     context = min(files.context_length, spec.context_length or files.context_length)
     runner = ModelRunner(files, options, context)
     progress(Loading(Stage.WARMING_UP))
-    _warm_up(runner)
+    _warm_up(runner, spec.name)
     return OnnxEngine(runner, table, frozenset(files.eos_ids), max_batch=options.max_batch)
 
 
-def _warm_up(runner: ModelRunner) -> None:
-    """Run both shapes once, so that the first answer does not pay for what onnxruntime does on a first run."""
-    runner.prefill(0, 0, [0, 0])
-    batch = runner.batch(0, 1)
-    batch.ids[:], batch.lengths[:] = 0, 3
-    batch.run()
+def _warm_up(runner: ModelRunner, name: str) -> None:
+    """Run both shapes once: it shows whether the graph works, and the first answer does not pay for a first run."""
+    try:
+        logits = runner.prefill(0, 0, [0, 0])
+        sound = bool(np.isfinite(logits).all())
+        batch = runner.batch(0, 1)
+        batch.ids[:], batch.lengths[:] = 0, 3
+        batch.run()
+    except OutOfMemory:
+        raise
+    except EngineError as error:
+        raise ModelLoadError(f"The model {name} fails on its first token. Convert or download it again.") from error
+    if not sound:
+        raise ModelLoadError(f"The model {name} computes values that are no numbers. Convert or download it again.")
     runner.cache.release(0)

@@ -17,6 +17,8 @@ from playground.domain import SamplingParams
 Logits = NDArray[np.floating[Any]]
 # Cut-offs, relative to the most probable token, at which the nucleus is looked for before everything is sorted.
 _CUTOFFS = (1e-2, 1e-4)
+# Sums are taken over blocks of so many weights, and running sums within one block only.
+_BLOCK = 256
 
 
 class Sampler:
@@ -52,19 +54,20 @@ class Sampler:
 
     def _draw(self, scores: Logits) -> int:
         ids, weights = self._candidates(scores)
-        steps = weights.cumsum(dtype=np.float64)
-        at = int(steps.searchsorted(self._random.random() * steps[-1], side="right"))
-        at = min(at, len(steps) - 1)
+        at = _pick(weights, self._random.random())
         return at if ids is None else int(ids[at])
 
     def _candidates(self, scores: Logits) -> tuple[NDArray[np.intp] | None, Logits]:
         """Tokens that may be drawn, by id (None: all of them), with weights relative to the most probable one."""
         params = self._params
+        scores = np.asarray(scores, np.float32)
         ids: NDArray[np.intp] | None = None
         if 0 < params.top_k < len(scores):
             ids = np.sort(np.argpartition(scores, -params.top_k)[-params.top_k :])
             scores = scores[ids]
-        weights = np.exp((scores - scores.max()) / np.float32(max(params.temperature, 1e-4)))
+        weights = scores - scores.max()
+        weights *= np.float32(1 / max(params.temperature, 1e-4))
+        np.exp(weights, out=weights)
         if params.top_p < 1.0:
             ids, weights = _take(ids, weights, _nucleus(weights, params.top_p))
         if params.min_p > 0.0:
@@ -80,26 +83,42 @@ def _take(
 
 def _nucleus(weights: Logits, top_p: float) -> NDArray[np.intp]:
     """Positions, ascending, of the fewest largest weights that make up `top_p` of their sum."""
-    wanted = top_p * float(weights.sum(dtype=np.float64))
+    wanted = top_p * float(weights.sum())
+    near = weights
     for cutoff in _CUTOFFS:
-        near = np.flatnonzero(weights > cutoff)
-        if float(weights[near].sum(dtype=np.float64)) >= wanted:
+        near = weights[weights > cutoff]
+        if float(near.sum()) >= wanted:
             break
     else:
-        near = np.arange(len(weights))
-    order = near[np.argsort(-weights[near], kind="stable")]
-    reached = weights[order].cumsum(dtype=np.float64)
-    count = int(reached.searchsorted(wanted)) + 1
-    return np.sort(order[:count])
+        near = weights
+    ordered = np.sort(near)[::-1]
+    count = int(ordered.cumsum(dtype=np.float64).searchsorted(wanted)) + 1
+    return np.flatnonzero(weights >= ordered[min(count, len(ordered)) - 1])
 
 
-def log_softmax(logits: Logits) -> NDArray[np.float64]:
-    """Natural-log probabilities along the last axis."""
-    shifted: NDArray[np.float64] = logits.astype(np.float64) - logits.max(axis=-1, keepdims=True)
-    return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True)))
+def _pick(weights: Logits, share: float) -> int:
+    """The position where the running sum of the weights passes `share` (0 to 1) of the whole sum."""
+    if len(weights) <= 2 * _BLOCK:
+        return _pick_within(weights, share * float(weights.sum(dtype=np.float64)))
+    blocks = np.add.reduceat(weights, np.arange(0, len(weights), _BLOCK), dtype=np.float64).cumsum()
+    goal = share * float(blocks[-1])
+    block = min(int(blocks.searchsorted(goal, side="right")), len(blocks) - 1)
+    before = float(blocks[block - 1]) if block else 0.0
+    return block * _BLOCK + _pick_within(weights[block * _BLOCK : (block + 1) * _BLOCK], goal - before)
 
 
-def most_probable(logprobs: NDArray[np.float64], count: int) -> list[tuple[int, float]]:
+def _pick_within(weights: Logits, goal: float) -> int:
+    at = int(weights.cumsum(dtype=np.float64).searchsorted(goal, side="right"))
+    return min(at, len(weights) - 1)
+
+
+def log_softmax(logits: Logits) -> NDArray[np.float32]:
+    """Natural-log probabilities of [vocabulary]."""
+    shifted = np.asarray(logits, np.float32) - np.float32(logits.max())
+    return np.asarray(shifted - np.float32(np.log(np.exp(shifted).sum(dtype=np.float64))))
+
+
+def most_probable(logprobs: NDArray[np.float32], count: int) -> list[tuple[int, float]]:
     """The `count` most probable tokens of [vocabulary], most probable first."""
     count = min(count, len(logprobs))
     if count == 0:

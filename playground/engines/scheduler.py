@@ -32,11 +32,17 @@ class Scheduler:
         self._max_batch = max_batch
         self._budget = budget
         self._rows = [Row(index) for index in range(cache.rows)]
+        self._arranged: list[Sequence] = []
 
     @property
     def active(self) -> list[Sequence]:
         """Every sequence that owns a row."""
         return self.prefilling + self.decoding
+
+    @property
+    def busy(self) -> bool:
+        """Whether anything can be computed right now."""
+        return bool(self.prefilling or self.decoding)
 
     def admit(self) -> None:
         """Give rows to those who wait, first come first served, as far as rows and memory allow."""
@@ -67,11 +73,13 @@ class Scheduler:
 
     def arrange(self) -> tuple[int, list[Sequence]]:
         """The first row of the batch that decodes, and its sequences in the order of their rows."""
-        indexes = sorted(row.index for row in self._rows if row.owner in self.decoding)
-        if indexes[-1] - indexes[0] >= len(indexes):
-            self._gather(indexes)
-        self.decoding.sort(key=_row_index)
-        return _row_index(self.decoding[0]), self.decoding
+        if self._arranged != self.decoding:
+            indexes = sorted(map(_row_index, self.decoding))
+            if indexes[-1] - indexes[0] >= len(indexes):
+                self._gather(indexes)
+            self.decoding.sort(key=_row_index)
+            self._arranged = self.decoding.copy()
+        return _row_index(self.decoding[0]), self._arranged
 
     def _gather(self, indexes: list[int]) -> None:
         """Swap rows until those at `indexes` are neighbours, moving as few tokens as possible."""

@@ -14,11 +14,20 @@ class Detector(Protocol):
 
     `reach` is how many characters around a position can change what is found there: the guard holds back at least
     that much of a stream. `name` and `version` go into every receipt.
+
+    A detector may say more: `prompt` True when its cost is linear in the text and it waits for nothing, so that it
+    needs no thread for its time limit; `scan_batch(texts) -> list of findings per text` when many texts at once are
+    cheaper than one by one.
     """
 
-    name: str
-    version: str
-    reach: int
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def version(self) -> str: ...
+
+    @property
+    def reach(self) -> int: ...
 
     def scan(self, text: str) -> list[Finding]:
         """Everything found in `text`, with spans into `text` as given (not into a normalised copy).

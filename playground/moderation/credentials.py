@@ -55,6 +55,7 @@ class SecretsDetector:
     name = "secrets"
     version = "1"
     reach = 8192
+    prompt = True
 
     def scan(self, text: str) -> list[Finding]:
         """Every credential, longest reading first."""

@@ -65,13 +65,14 @@ def load_lexicon(path: Path) -> Lexicon:
     language = table.get("language")
     if not isinstance(language, str) or not language:
         raise PolicyError(f"{path.name}: language must be a short text such as en or vi.")
-    entries = [entry for group in table.get("group", []) for entry in _group_entries(group, path.name)]
+    entries = [entry for group in table.get("group", []) for entry in group_entries(group, path.name)]
     if not entries:
         raise PolicyError(f"{path.name}: there is no entry; add a [[group]] with words.")
     return Lexicon(language, bool(table.get("fold_accents", False)), entries)
 
 
-def _group_entries(group: Mapping[str, Any], name: str) -> list[Entry]:
+def group_entries(group: Mapping[str, Any], name: str) -> list[Entry]:
+    """The entries of one `[[group]]` of the file `name`. Raises PolicyError, naming the key and what is accepted."""
     _refuse_unknown(group, _GROUP_KEYS, f"{name}, [[group]]")
     category, score = group.get("category"), group.get("score")
     if not isinstance(category, str):

@@ -15,6 +15,7 @@ from playground.moderation.policy import Policy, load_policy
 from playground.moderation.redaction import redact
 from playground.moderation.registry import DETECTORS, DetectorFactory
 from playground.moderation.screening import scan_with, strictest
+from playground.moderation.time_limit import limited
 
 _SEAM = 64  # characters on either side of the border between two messages
 _SEAM_TURNS = 4
@@ -44,7 +45,8 @@ class PolicyModerator:
 
     def __init__(self, policy: Policy, detectors: Mapping[str, Detector]) -> None:
         self.policy = policy
-        self._detectors = {way: tuple(detectors[name] for name in policy.detectors[way]) for way in Direction}
+        timed = {name: limited(detector, policy.time_limit) for name, detector in detectors.items()}
+        self._detectors = {way: tuple(timed[name] for name in policy.detectors[way]) for way in Direction}
 
     def check_input(
         self,
@@ -110,16 +112,22 @@ class PolicyModerator:
 def build_moderator(policy: str | Path, registry: Mapping[str, DetectorFactory] = DETECTORS) -> PolicyModerator:
     """The gate under a built-in policy ("standard", "strict", "lenient", "off") or that of a TOML file.
 
-    A detector that cannot be made does not stop the start; the policy deals with its absence at every check.
-
     Raises PolicyError when the policy is unknown or malformed.
     """
-    loaded = load_policy(policy, tuple(registry))
+    return equip(load_policy(policy, tuple(registry)), registry)
+
+
+def equip(loaded: Policy, registry: Mapping[str, DetectorFactory]) -> PolicyModerator:
+    """The gate under a policy, with its detectors made.
+
+    A detector that cannot be made does not stop the start; the policy deals with its absence at every check.
+    """
     names = {name for way in Direction for name in loaded.detectors[way]}
-    return PolicyModerator(loaded, {name: _made(name, registry[name]) for name in names})
+    return PolicyModerator(loaded, {name: make_detector(name, registry[name]) for name in names})
 
 
-def _made(name: str, factory: DetectorFactory) -> Detector:
+def make_detector(name: str, factory: DetectorFactory) -> Detector:
+    """The detector, or an unavailable one in its place that gives the reason to everyone who asks."""
     try:
         return factory()
     except DetectorUnavailable as error:

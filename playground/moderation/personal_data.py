@@ -69,6 +69,7 @@ class PersonalDataDetector:
     name = "personal_data"
     version = "1"
     reach = 384
+    prompt = True
 
     def scan(self, text: str) -> list[Finding]:
         """Addresses and numbers; where two readings overlap, the better founded one."""

@@ -16,7 +16,7 @@ from playground.moderation.segmentation import UNITS
 
 POLICIES = Path(__file__).parent / "policies"
 Unavailable = Literal["block", "degrade"]
-_TOP_KEYS = ("extends", "unit", "unavailable", "detectors", "input", "output")
+_TOP_KEYS = ("extends", "unit", "unavailable", "time_limit", "detectors", "input", "output")
 _STEP_KEYS = ("action", "threshold")
 _DEFAULT_THRESHOLD = 0.5
 
@@ -34,7 +34,8 @@ class Policy:
     """Which detectors run, and what follows from their findings.
 
     `unit` is what the output guard releases at once. `unavailable` says what happens when a check cannot run: nothing
-    passes ("block"), or the text passes and the verdict names the detector ("degrade").
+    passes ("block"), or the text passes and the verdict names the detector ("degrade"). `time_limit` is in seconds, for
+    one detector and one look; a detector that takes longer could not run.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Policy:
     unavailable: Unavailable
     detectors: Mapping[Direction, tuple[str, ...]]
     rules: Mapping[Direction, Mapping[str, tuple[Step, ...]]]
+    time_limit: float = 10.0
 
     def rule(self, direction: Direction, finding: Finding) -> Ruling:
         """The ruling on one finding; below every threshold the action is to allow, against the lowest of them."""
@@ -57,18 +59,24 @@ def load_policy(name_or_path: str | Path, detectors: Collection[str]) -> Policy:
 
     Raises PolicyError naming the file, the key and what is accepted.
     """
-    table, name = _table(name_or_path)
-    base = table.pop("extends", None)
-    if base is not None:
-        if base not in builtin_policies():
-            raise PolicyError(f"{name}: extends is {base!r}; there are: {', '.join(builtin_policies())}.")
-        table = _merged(_table(str(base))[0], table)
+    table, name = _extended(name_or_path)
     return _policy(table, name, detectors)
 
 
 def builtin_policies() -> tuple[str, ...]:
     """Names of the policies that ship with the project."""
     return tuple(sorted(path.stem for path in POLICIES.glob("*.toml")))
+
+
+def _extended(name_or_path: str | Path) -> tuple[dict[str, Any], str]:
+    """The table with what it extends filled in, which may extend another in turn."""
+    table, name = _table(name_or_path)
+    base = table.pop("extends", None)
+    if base is None:
+        return table, name
+    if base not in builtin_policies():
+        raise PolicyError(f"{name}: extends is {base!r}; there are: {', '.join(builtin_policies())}.")
+    return _merged(_extended(str(base))[0], table), name
 
 
 def _table(name_or_path: str | Path) -> tuple[dict[str, Any], str]:
@@ -112,7 +120,14 @@ def _policy(table: Mapping[str, Any], name: str, detectors: Collection[str]) -> 
             way: _detectors(chosen.get(way.value), detectors, f"{name}, [detectors]: {way}") for way in Direction
         },
         rules={way: _rules(table.get(way.value, {}), f"{name}, [{way}]") for way in Direction},
+        time_limit=_seconds(table.get("time_limit", 10.0), f"{name}: time_limit"),
     )
+
+
+def _seconds(value: object, where: str) -> float:
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value <= 600:
+        raise PolicyError(f"{where} is {value!r}; it must be a number of seconds above 0, up to 600.")
+    return float(value)
 
 
 def _detectors(names: object, known: Collection[str], where: str) -> tuple[str, ...]:

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
 
+from playground.moderation.attack_cues import load_cues
 from playground.moderation.contract import Detector
 from playground.moderation.credentials import SecretsDetector
+from playground.moderation.detoxify.detector import DetoxifyDetector
+from playground.moderation.detoxify.variants import VARIANTS
 from playground.moderation.lexicon import LISTS, load_lexicon
+from playground.moderation.own_rules import OwnRulesDetector
 from playground.moderation.personal_data import PersonalDataDetector
+from playground.moderation.prompt_attacks import PromptAttackDetector
 from playground.moderation.remote_images import RemoteImageDetector
 from playground.moderation.word_list import WordListDetector
 
@@ -18,9 +25,21 @@ def _words() -> Detector:
     return WordListDetector([load_lexicon(path) for path in sorted(LISTS.glob("*.toml"))])
 
 
+def _prompt_attacks() -> Detector:
+    return PromptAttackDetector(load_cues())
+
+
+def detoxify_factories(folder: Path) -> dict[str, DetectorFactory]:
+    """A detector for every Detoxify model, each with its files in a folder of its name in `folder`."""
+    return {f"detoxify-{name}": partial(DetoxifyDetector, variant, folder / name) for name, variant in VARIANTS.items()}
+
+
 DETECTORS: Mapping[str, DetectorFactory] = {
     "words": _words,
+    "own_rules": OwnRulesDetector,
     "personal_data": PersonalDataDetector,
     "secrets": SecretsDetector,
     "remote_images": RemoteImageDetector,
+    "prompt_attacks": _prompt_attacks,
+    **detoxify_factories(Path("data/detoxify")),
 }

@@ -42,6 +42,7 @@ class RemoteImageDetector:
     name = "remote_images"
     version = "1"
     reach = 1024
+    prompt = True
 
     def scan(self, text: str) -> list[Finding]:
         """One finding per place to disarm, explained as "markdown_image", "html_tag" or "link_definition"."""

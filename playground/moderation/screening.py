@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from playground.domain import Action, Finding, Ruling
@@ -31,11 +31,25 @@ def scan_with(detectors: Sequence[Detector], text: str) -> Scan:
     failed: list[str] = []
     for detector in detectors:
         try:
-            findings += _checked(detector, text)
+            findings += scan_one(detector, text)
         except DetectorUnavailable as error:
             logger.warning("detector %s could not run: %s", detector.name, error)
             failed.append(detector.name)
     return Scan(tuple(sorted(findings, key=lambda finding: finding.span)), tuple(failed))
+
+
+def scan_batch_with(detector: Detector, texts: Sequence[str]) -> list[Scan]:
+    """Let one detector look at many texts: at once if it has `scan_batch(texts)`, else one by one.
+
+    When a batch fails its texts are tried singly, so that one of them does not fail the others.
+    """
+    together = getattr(detector, "scan_batch", None)
+    if together is not None:
+        try:
+            return [Scan(tuple(found)) for found in _checked_batch(detector, together, texts)]
+        except DetectorUnavailable as error:
+            logger.warning("detector %s could not run a batch: %s", detector.name, error)
+    return [scan_with([detector], text) for text in texts]
 
 
 def unsettled_with(detectors: Sequence[Detector], text: str) -> int:
@@ -51,18 +65,39 @@ def strictest(rulings: Iterable[Ruling]) -> Action:
     return max((ruling.action for ruling in rulings), key=SEVERITY.__getitem__, default=Action.ALLOW)
 
 
-def _checked(detector: Detector, text: str) -> list[Finding]:
+def scan_one(detector: Detector, text: str) -> list[Finding]:
+    """What one detector finds. Raises DetectorUnavailable when it does, when it fails, and when it returns nonsense."""
     try:
         findings = list(detector.scan(text))
     except DetectorUnavailable:
         raise
     except Exception as error:
         raise DetectorUnavailable(f"{detector.name} failed with {type(error).__name__}.") from error
+    _refuse_faults(detector, findings, text)
+    return findings
+
+
+def _checked_batch(
+    detector: Detector, together: Callable[[Sequence[str]], Iterable[list[Finding]]], texts: Sequence[str]
+) -> list[list[Finding]]:
+    try:
+        batch = [list(findings) for findings in together(texts)]
+    except DetectorUnavailable:
+        raise
+    except Exception as error:
+        raise DetectorUnavailable(f"{detector.name} failed with {type(error).__name__}.") from error
+    if len(batch) != len(texts):
+        raise DetectorUnavailable(f"{detector.name} answered for {len(batch)} of {len(texts)} texts.")
+    for findings, text in zip(batch, texts, strict=True):
+        _refuse_faults(detector, findings, text)
+    return batch
+
+
+def _refuse_faults(detector: Detector, findings: Iterable[object], text: str) -> None:
     for finding in findings:
         fault = _fault(finding, len(text))
         if fault:
             raise DetectorUnavailable(f"{detector.name} returned {fault}.")
-    return findings
 
 
 def _checked_unsettled(detector: Detector, text: str) -> int:

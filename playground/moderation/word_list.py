@@ -40,6 +40,7 @@ class WordListDetector:
 
     name = "words"
     reach = 256
+    prompt = True
 
     def __init__(self, lexicons: Sequence[Lexicon]) -> None:
         self._lexicons = tuple(lexicons)

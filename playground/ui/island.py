@@ -9,6 +9,7 @@ from typing import Any
 import gradio as gr
 
 from playground.errors import InvalidRequest
+from playground.text import without_halves
 
 
 def build_island(name: str, value: object = None, events: tuple[str, ...] = ()) -> gr.HTML:
@@ -28,7 +29,7 @@ def build_island(name: str, value: object = None, events: tuple[str, ...] = ()) 
 
 
 def read_field(event: gr.EventData, name: str, longest: int) -> str:
-    """A text that the page sent along with an event.
+    """A text that the page sent along with an event, fit to be sent back.
 
     Raises InvalidRequest when it is missing, not text, or longer than `longest` characters.
     """
@@ -36,7 +37,7 @@ def read_field(event: gr.EventData, name: str, longest: int) -> str:
     text = data.get(name) if isinstance(data, Mapping) else None
     if not isinstance(text, str) or len(text) > longest:
         raise InvalidRequest(f"{name} must be text of at most {longest} characters.")
-    return text
+    return without_halves(text)
 
 
 def read_table(event: gr.EventData, name: str) -> Mapping[str, object]:

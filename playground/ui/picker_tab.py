@@ -61,7 +61,8 @@ def wire_picker_tab(tab: PickerTab, canvas: Canvas, context: Context) -> None:
     chat, words = context.services.chat, context.words
 
     def choose(view: ChatView, event: gr.EventData) -> ChatView:
-        return chat_view.with_model(view, chat, words, read_field(event, "id", LONGEST_ID))
+        spec = context.services.catalog.get(read_field(event, "id", LONGEST_ID))
+        return chat_view.with_model(view, chat, words, spec.id)
 
     canvas.wire(tab.picker.choose, choose)
     tab.picker.open(_showing(tab, context), None, [tab.models], queue=False, **QUIET)
