@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 from playground.domain import Direction, Finding, Language, Verdict
+
+Scope = Literal["span", "unit"]
 
 
 class Detector(Protocol):
@@ -19,6 +21,7 @@ class Detector(Protocol):
     name: str
     version: str
     reach: int
+    scope: Scope
 
     def scan(self, text: str) -> list[Finding]:
         """Everything found in `text`, with spans into `text` as given (not into a normalised copy).

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from playground.domain import Finding
+from playground.moderation.contract import Scope
 
 _B = r"(?<![A-Za-z0-9_-])"
 _SHAPES = {
@@ -55,6 +56,7 @@ class SecretsDetector:
     name = "secrets"
     version = "1"
     reach = 8192
+    scope: Scope = "span"
 
     def scan(self, text: str) -> list[Finding]:
         """Every credential, longest reading first."""

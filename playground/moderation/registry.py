@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from playground.moderation.classifier import EmbeddedClassifier
 from playground.moderation.contract import Detector
 from playground.moderation.credentials import SecretsDetector
 from playground.moderation.lexicon import LISTS, load_lexicon
@@ -19,6 +20,7 @@ def _words() -> Detector:
 
 
 DETECTORS: Mapping[str, DetectorFactory] = {
+    "embedded": EmbeddedClassifier,
     "words": _words,
     "personal_data": PersonalDataDetector,
     "secrets": SecretsDetector,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from playground.domain import Action, Finding, Ruling
 from playground.errors import DetectorUnavailable
@@ -36,6 +36,11 @@ def scan_with(detectors: Sequence[Detector], text: str) -> Scan:
             logger.warning("detector %s could not run: %s", detector.name, error)
             failed.append(detector.name)
     return Scan(tuple(sorted(findings, key=lambda finding: finding.span)), tuple(failed))
+
+
+def moved(finding: Finding, by: int) -> Finding:
+    """The same finding in a text that has `by` more characters before it."""
+    return replace(finding, span=(finding.span[0] + by, finding.span[1] + by))
 
 
 def unsettled_with(detectors: Sequence[Detector], text: str) -> int:
