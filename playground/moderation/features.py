@@ -7,19 +7,18 @@ that a long text, or a batch of short ones, costs a few nanoseconds per characte
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from playground.moderation.normaliser import normalise
+from playground.moderation.normaliser import Normalised, normalise
 
 BITS = 19
 ROWS = 1 << BITS
 """How many rows a weight table has; a power of two."""
 
-LONGEST_WORD = 64
-_ORDERS = (3, 4, 5)
 _SPACE = 32
 _KEPT = "*!?@$"  # symbols that stand for letters or carry tone; all other ASCII symbols part words
 _PRIME = np.uint64(0x9E3779B97F4A7C15)
@@ -27,58 +26,58 @@ _ODD = 0x100000001B3  # odd, so that it has an inverse modulo 2**64
 _INVERSE = pow(_ODD, -1, 1 << 64)
 
 Codes = NDArray[np.uint32]
-RowNumbers = NDArray[np.int64]
+Places = NDArray[np.int64]
 
 
-def word_codes(text: str) -> Codes:
-    """The code points of `text` in normal form, words parted by single spaces, with a space before and behind.
+@dataclass(frozen=True, slots=True)
+class Words:
+    """A text as code points in normal form: words parted by single spaces, with a space before and behind.
 
-    Empty (a single space) when there is no word in it.
+    `places` tells for every code point where it stood in the normalised text (borders: -1).
     """
-    plain = normalise(text).text.lower()
-    raw = np.frombuffer(plain.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
-    codes = np.empty(len(raw) + 2, dtype=np.uint32)
-    codes[0] = codes[-1] = _SPACE
+
+    codes: Codes
+    places: Places
+    view: Normalised
+
+
+def read_words(text: str) -> Words:
+    """The words of `text`; just a border when there are none."""
+    view = normalise(text)
+    raw = np.frombuffer(view.text.lower().encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
+    codes = np.full(len(raw) + 2, _SPACE, dtype=np.uint32)
     codes[1:-1] = np.where(raw < 128, _ascii()[np.minimum(raw, 127)], raw)
     codes[1:-1][(raw >= 0x2000) & (raw < 0x2070)] = _SPACE  # general punctuation
-    kept = np.ones(len(codes), dtype=bool)
-    kept[1:] = (codes[1:] != _SPACE) | (codes[:-1] != _SPACE)
-    return codes[kept]
+    kept = codes != _SPACE
+    kept[1:] |= kept[:-1]
+    kept[0] = True
+    places = np.flatnonzero(kept)
+    return Words(codes[places], places - 1, view)
 
 
-def feature_rows(codes: Codes) -> tuple[RowNumbers, NDArray[np.int64]]:
-    """Row numbers of all features of `word_codes`, and the position in `codes` where each feature ends (exclusive)."""
-    rows: list[RowNumbers] = []
-    ends: list[NDArray[np.int64]] = []
-    space = codes == _SPACE
+def feature_rows(codes: Codes) -> tuple[Places, Places]:
+    """Row numbers of all features, and for each the position in `codes` of a character of the word it belongs to."""
     wide = codes.astype(np.uint64)
-    for order in _ORDERS:
-        count = len(codes) - order + 1
-        if count <= 0:
-            break
-        hashed = np.zeros(count, dtype=np.uint64)
-        inner = np.zeros(count, dtype=bool)
-        for place in range(order):
-            hashed = hashed * _PRIME + wide[place : place + count]
-            if 0 < place < order - 1:
-                inner |= space[place : place + count]
-        whole = np.flatnonzero(~inner)
+    space = codes == _SPACE
+    rows: list[Places] = []
+    homes: list[Places] = []
+    hashed, broken = wide[:-1] * _PRIME + wide[1:], space[1:-1]
+    for order in range(3, 6):
+        hashed = hashed[:-1] * _PRIME + wide[order - 1 :]
+        if order > 3:
+            broken = broken[:-1] | space[order - 2 : -1]
+        whole = np.flatnonzero(~broken)
         rows.append(_row(hashed[whole], order))
-        ends.append(whole + order)
+        homes.append(whole + 1)
     borders = np.flatnonzero(space)
-    if len(borders) > 1:
-        starts, stops = borders[:-1] + 1, borders[1:]
-        words = _word_hashes(wide, starts, stops)
-        rows.append(_row(words, 1))
-        ends.append(stops)
-        rows.append(_row(words[:-1] * _PRIME + words[1:], 2))
-        ends.append(stops[1:])
-    if not rows:
-        return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
-    return np.concatenate(rows), np.concatenate(ends)
+    starts = borders[:-1] + 1
+    words = _word_hashes(wide, starts, borders[1:])
+    rows += (_row(words, 1), _row(words[:-1] * _PRIME + words[1:], 2))
+    homes += (starts, starts[1:])
+    return np.concatenate(rows), np.concatenate(homes)
 
 
-def _word_hashes(wide: NDArray[np.uint64], starts: NDArray[np.int64], stops: NDArray[np.int64]) -> NDArray[np.uint64]:
+def _word_hashes(wide: NDArray[np.uint64], starts: Places, stops: Places) -> NDArray[np.uint64]:
     """A polynomial hash of every word from differences of one running sum, independent of where the word stands."""
     powers, inverses = _powers(len(wide))
     running = np.zeros(len(wide) + 1, dtype=np.uint64)
@@ -87,7 +86,7 @@ def _word_hashes(wide: NDArray[np.uint64], starts: NDArray[np.int64], stops: NDA
     return hashed
 
 
-def _row(hashed: NDArray[np.uint64], kind: int) -> RowNumbers:
+def _row(hashed: NDArray[np.uint64], kind: int) -> Places:
     mixed = (hashed + np.uint64(kind)) * _PRIME
     mixed ^= mixed >> np.uint64(29)
     mixed *= _PRIME
@@ -97,9 +96,9 @@ def _row(hashed: NDArray[np.uint64], kind: int) -> RowNumbers:
 @lru_cache(maxsize=1)
 def _ascii() -> Codes:
     table = np.full(128, _SPACE, dtype=np.uint32)
-    for char in (*map(chr, range(128)),):
-        if char.isalnum() or char in _KEPT:
-            table[ord(char)] = ord(char)
+    for code in range(128):
+        if chr(code).isalnum() or chr(code) in _KEPT:
+            table[code] = code
     return table
 
 

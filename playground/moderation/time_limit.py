@@ -74,7 +74,7 @@ class TimeLimited:
     def __init__(self, detector: Detector, seconds: float) -> None:
         self.name = detector.name
         self.reach = detector.reach
-        self.judges_units = getattr(detector, "judges_units", False)
+        self.scope = detector.scope
         self._detector = detector
         self._seconds = seconds
         self._clerks = Clerks()

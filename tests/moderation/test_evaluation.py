@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from playground.domain import Action, Direction, Finding
-from playground.moderation.contract import Detector
+from playground.moderation.contract import Detector, Scope
 from playground.moderation.evaluation import Evaluation, Evaluator, Task
 from playground.moderation.leaks import StreamTrial
 from playground.moderation.moderator import make_detector
@@ -212,6 +212,7 @@ class Sleepy:
     name = "counting"
     version = "1"
     reach = 0
+    scope: Scope = "span"
     prompt = True
 
     def __init__(self, category: str) -> None:
