@@ -31,6 +31,7 @@ ROUNDS = 9
 STREAMS = 8
 HISTORY = 2000
 NEW_TURNS = (16, 32, 64, 128)
+FOLLOW_UP_ROUNDS = 5
 EMBEDDED = Path(__file__).parents[1] / "playground" / "embedded" / "pip" / "int8"
 
 
@@ -129,14 +130,17 @@ def _streams(subject: Subject, count: int) -> Speed:
     params = SamplingParams(temperature=0.0, max_tokens=subject.steps)
     prompts = [Prompt((), (stream + 3,) * 32) for stream in range(count)]
 
+    start = threading.Barrier(count)
+
     def consume(prompt: Prompt) -> None:
+        start.wait()
         for _ in subject.engine.generate(prompt, params):
             pass
 
-    began, began_cpu = time.perf_counter(), time.process_time()
     threads = [threading.Thread(target=consume, args=(prompt,)) for prompt in prompts[1:]]
     for thread in threads:
         thread.start()
+    began, began_cpu = time.perf_counter(), time.process_time()
     consume(prompts[0])
     for thread in threads:
         thread.join()
@@ -148,10 +152,10 @@ def _follow_up_rows(subject: Subject) -> Iterator[Row]:
     """Time to the first token of a turn after a long history, against a first turn with as many tokens."""
     random_ids = random.Random(7)
     history = [random_ids.randrange(3, 300) for _ in range(HISTORY)]
-    _first_token(subject, history)
+    whole = _first_token(subject, history)
     for new in NEW_TURNS:
         first, follow_up = [], []
-        for _ in range(ROUNDS):
+        for _ in range(FOLLOW_UP_ROUNDS):
             turn = [random_ids.randrange(3, 300) for _ in range(new)]
             first.append(_first_token(subject, turn))
             follow_up.append(_first_token(subject, history + turn))
@@ -159,6 +163,8 @@ def _follow_up_rows(subject: Subject) -> Iterator[Row]:
         detail = f"{1000 * statistics.median(follow_up):.0f} ms against {1000 * statistics.median(first):.0f} ms"
         name = f"{subject.name}: first token after {HISTORY} tokens / of a first turn, {new} new tokens"
         yield Row(name, ratio, "x", 1.3, at_least=False, detail=detail)
+    name = f"{subject.name}: the same follow-up / of a first turn with all those tokens"
+    yield Row(name, statistics.median(follow_up) / whole, "x", detail=f"{1000 * whole:.0f} ms to read {HISTORY} tokens")
 
 
 def _first_token(subject: Subject, prompt: list[int]) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -9,6 +10,7 @@ from functools import partial
 from playground.catalog.catalog import SHIPPED, Catalog
 from playground.chat.service import ChatService
 from playground.config import Settings
+from playground.domain import Direction
 from playground.engines.contract import EngineOptions
 from playground.engines.pool import EnginePool
 from playground.engines.registry import ENGINES
@@ -24,6 +26,8 @@ from playground.storage.conversations import ConversationStore
 from playground.storage.database import Database
 from playground.storage.decisions import DecisionStore
 from playground.storage.migrations import migrate
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +56,10 @@ def build(settings: Settings) -> Services:
     """
     catalog = _catalog(settings)
     detectors = choose_detectors(settings)
-    moderator = equip(choose_policy(settings, detectors), detectors)
+    policy = choose_policy(settings, detectors)
+    moderator = equip(policy, detectors)
+    if (settings.data_dir / RULES_FILE).exists() and OwnRulesDetector.name not in policy.detectors[Direction.OUTPUT]:
+        log.warning("the policy %s does not use %s: %s is not in force", policy.name, OwnRulesDetector.name, RULES_FILE)
     database = _database(settings)
     pool = EnginePool(
         EngineOptions(threads=settings.engine_threads, max_batch=settings.max_batch, kv_cache_mb=settings.kv_cache_mb),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -62,9 +63,8 @@ def run(options: argparse.Namespace) -> int:
 
     gate = open_gate(options)
     task = _task(options)
-    names = dict.fromkeys((*gate.policy.detectors[task.direction], *gate.policy.detectors[Direction.OUTPUT]))
-    detectors = {name: make_detector(name, gate.registry[name]) for name in names}
-    bar = _ProgressBar()
+    detectors = {name: make_detector(name, gate.registry[name]) for name in gate.policy.detectors[task.direction]}
+    bar = _ProgressBar(task)
     try:
         evaluation = Evaluator(gate.policy, detectors, task).run(bar.show)
     finally:
@@ -112,13 +112,23 @@ def _refuse_nothing(options: argparse.Namespace, evaluation: Any) -> None:
 
 
 class _ProgressBar:
-    """Rows done, on a terminal only."""
+    """How far it is, on a terminal only: counting the rows beforehand is quick."""
+
+    def __init__(self, task: Any) -> None:
+        from playground.moderation.records import read_rows  # noqa: PLC0415
+
+        self._total = sum(1 for _ in read_rows(task.data, [task.text])) if sys.stderr.isatty() else 0
+        self._began = time.monotonic()
 
     def show(self, rows: int) -> None:
-        if sys.stderr.isatty():
-            sys.stderr.write(f"\r{rows:,} rows")
-            sys.stderr.flush()
+        if not self._total:
+            return
+        share = min(rows / self._total, 1.0)
+        left = (time.monotonic() - self._began) * (1 - share) / share if share else 0.0
+        bar = "█" * round(share * 30)
+        sys.stderr.write(f"\r{bar:·<30} {share:4.0%}  {rows:,} of {self._total:,} rows, {left:.0f} s left \x1b[K")
+        sys.stderr.flush()
 
     def clear(self) -> None:
-        if sys.stderr.isatty():
+        if self._total:
             sys.stderr.write("\r\x1b[K")

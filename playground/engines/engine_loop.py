@@ -125,6 +125,10 @@ class EngineLoop:
     def _prefill(self, sequence: Sequence) -> None:
         scheduler, row = self._scheduler, _row(sequence)
         start = len(row.tokens)
+        if start == len(sequence.prompt) - 1 and sequence.scores is None:
+            sequence.last_token = sequence.prompt[-1]
+            scheduler.start_decoding(sequence)  # its one token left is a step like any other
+            return
         chunk = sequence.prompt[start : start + self._chunk_size()]
         began = time.monotonic()
         logits = self._runner.prefill(row.index, start, chunk)
@@ -167,7 +171,7 @@ class EngineLoop:
         """Tokens of every row, step by step. This loop is what an answer's speed depends on."""
         run, lengths, eos_ids, news = batch.run, batch.lengths, self._eos_ids, self._news
         choose = _chooser(batch, sequences)
-        limit = min(sequence.remaining for sequence in sequences)
+        limit = min(1 if sequence.generated == 0 else sequence.remaining for sequence in sequences)
         clock = time.perf_counter
         end = clock() + BURST_SECONDS
         steps: list[list[int]] = []

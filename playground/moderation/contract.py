@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 from playground.domain import Direction, Finding, Language, Verdict
+
+Scope = Literal["span", "unit"]
 
 
 class Detector(Protocol):
@@ -14,6 +16,10 @@ class Detector(Protocol):
 
     `reach` is how many characters around a position can change what is found there: the guard holds back at least
     that much of a stream. `name` and `version` go into every receipt.
+
+    `scope` "span": what it finds has its own place in the text, and does not change with the text around it beyond
+    `reach`. "unit": it judges a piece of text as a whole, as a classifier does; it is shown one unit at a time, and is
+    not asked about the seam of two messages, where it would hold the earlier one against the newer.
 
     A detector may say more: `prompt` True when its cost is linear in the text and it waits for nothing, so that it
     needs no thread for its time limit; `scan_batch(texts) -> list of findings per text` when many texts at once are
@@ -28,6 +34,9 @@ class Detector(Protocol):
 
     @property
     def reach(self) -> int: ...
+
+    @property
+    def scope(self) -> Scope: ...
 
     def scan(self, text: str) -> list[Finding]:
         """Everything found in `text`, with spans into `text` as given (not into a normalised copy).

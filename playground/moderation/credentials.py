@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from playground.domain import Finding
+from playground.moderation.contract import Scope
 
 _B = r"(?<![A-Za-z0-9_-])"
 _SHAPES = {
@@ -56,6 +57,7 @@ class SecretsDetector:
     version = "1"
     reach = 8192
     prompt = True
+    scope: Scope = "span"
 
     def scan(self, text: str) -> list[Finding]:
         """Every credential, longest reading first."""

@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from playground.moderation.normaliser import Normalised, normalise
 
 _LEET = str.maketrans("013457@$!|", "oieastasil")
-# A word with letters, in which a digit or symbol stands between or before them.
-_LEET_WORD = re.compile(r"(?=[^\s]*[a-z])[a-z0-9@$!|]*[013457@$!|][a-z0-9@$!|]*[a-z][a-z0-9@$!|]*")
+_CHUNK = re.compile(r"[a-z0-9@$!|]+")
+_SIGN = re.compile(r"[013457@$!|].*[a-z]")
+_LONGEST_WORD = 40
 _APART = re.compile(r"(?<![^\W_])[^\W_](?:[ .\-_*·]{1,3}[^\W_](?![^\W_])){7,}")
 _WORD_GAP = re.compile(r"[ .\-_*·]{2,}")
 _BASE64 = re.compile(r"(?<![A-Za-z0-9+/_-])[A-Za-z0-9+/_-]{16,}={0,2}")
@@ -65,8 +66,8 @@ def readings(text: str) -> Iterator[Reading]:
     plain = view.text.lower()
     whole = (0, len(text))
     yield Reading(plain, "", whole, None, view)
-    if _LEET_WORD.search(plain):
-        letters = _LEET_WORD.sub(lambda match: match[0].translate(_LEET), plain)
+    letters = _CHUNK.sub(_as_letters, plain)
+    if letters != plain:
         yield Reading(letters, "leetspeak", whole, None, view, plain)
     for match in _APART.finditer(plain):
         joined, origins = _joined(match)
@@ -77,6 +78,14 @@ def readings(text: str) -> Iterator[Reading]:
         yield Reading(plain[::-1], "backwards", whole, tuple(range(len(plain) - 1, -1, -1)), view)
     for span, decoded in _decoded(text):
         yield Reading(normalise(decoded).text.lower(), "encoded", span)
+
+
+def _as_letters(match: re.Match[str]) -> str:
+    """A word with signs or digits in front of or between its letters, in letters; anything else as it is."""
+    word = match[0]
+    if word.isalpha() or word.isdigit() or len(word) > _LONGEST_WORD or not _SIGN.search(word):
+        return word
+    return word.translate(_LEET)
 
 
 def _joined(match: re.Match[str]) -> tuple[str, tuple[int, ...]]:

@@ -8,10 +8,9 @@ whole scores the highest of its detectors and flags what it acts on, whatever th
 
 from __future__ import annotations
 
-import time
 from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +22,8 @@ from playground.moderation.labels import LabelReader, category_of_label, read_we
 from playground.moderation.leaks import StreamTrial
 from playground.moderation.policy import Policy
 from playground.moderation.records import Broken, read_rows
-from playground.moderation.screening import SEVERITY, Scan, scan_batch_with
+from playground.moderation.screening import Scan
+from playground.moderation.tallies import Column, Limits, Tally, scan_timed
 
 POLICY = "policy"
 _BATCH = 128
@@ -93,62 +93,6 @@ class _Case:
     weight: float
 
 
-@dataclass(slots=True)
-class _Column:
-    """Scores and decisions of one subject for one label: within the label's category, and over all categories."""
-
-    within: array[float] = field(default_factory=lambda: array("d"))
-    within_decided: array[int] = field(default_factory=lambda: array("b"))
-    reported: bool = False
-
-
-@dataclass(slots=True)
-class _Tally:
-    """What one subject said, row by row."""
-
-    columns: tuple[_Column, ...]
-    scores: array[float] = field(default_factory=lambda: array("d"))
-    decided: array[int] = field(default_factory=lambda: array("b"))
-    failed: array[int] = field(default_factory=lambda: array("b"))
-    seconds: array[float] = field(default_factory=lambda: array("d"))
-
-
-class _Limits:
-    """From which score on a finding of a category counts as flagged."""
-
-    def __init__(self, policy: Policy, task: Task) -> None:
-        self._rules = policy.rules[task.direction]
-        self._wanted = SEVERITY[task.action]
-
-    def strict(self, category: str) -> float | None:
-        """The lowest threshold whose action is at least the wanted one."""
-        steps = [step for step in self._rules[category] if SEVERITY[step.action] >= self._wanted]
-        return steps[0].threshold if steps else None
-
-    def lenient(self, category: str) -> float | None:
-        """As `strict`, or else the threshold of the strictest action there is; None when all is allowed."""
-        steps = [step for step in self._rules[category] if step.action is not Action.ALLOW]
-        strict = self.strict(category)
-        return strict if strict is not None or not steps else steps[-1].threshold
-
-    @staticmethod
-    def reached(limit: float | None, score: float) -> bool:
-        return limit is not None and score >= limit
-
-
-def _timed(detector: Detector, texts: Sequence[str]) -> tuple[list[Scan], list[float]]:
-    """The scans and the seconds of each; the time of a true batch is shared out by length."""
-    parts = [texts] if hasattr(detector, "scan_batch") else [[text] for text in texts]
-    scans: list[Scan] = []
-    seconds: list[float] = []
-    for part in parts:
-        began = time.perf_counter()
-        scans += scan_batch_with(detector, part)
-        spent = time.perf_counter() - began
-        seconds += [spent * len(text) / sum(map(len, part)) for text in part]
-    return scans, seconds
-
-
 class Evaluator:
     """Runs detectors over a data set under a policy; `detectors` are those of the policy in the task's direction."""
 
@@ -157,7 +101,7 @@ class Evaluator:
         self._detectors = tuple(detectors[name] for name in policy.detectors[task.direction])
         self._task = task
         self._categories = tuple(task.category or category_of_label(name) for name in task.labels or ("",))
-        self._limits = _Limits(policy, task)
+        self._limits = Limits(policy, task.direction, task.action)
         self._tallies = [self._tally() for _ in self._detectors]
         self._whole = self._tally()
         self._trial = StreamTrial(policy, detectors, task.piece) if task.piece else None
@@ -178,14 +122,18 @@ class Evaluator:
             if len(batch) == _BATCH:
                 self._take(batch)
                 batch = []
-                if progress:
-                    progress(len(self._weights) + len(self._broken))
+                self._tell(progress)
         if batch:
             self._take(batch)
+        self._tell(progress)
         return self._evaluation()
 
-    def _tally(self) -> _Tally:
-        return _Tally(tuple(_Column() for _ in self._categories))
+    def _tell(self, progress: Progress | None) -> None:
+        if progress:
+            progress(len(self._weights) + len(self._broken))
+
+    def _tally(self) -> Tally:
+        return Tally(tuple(Column() for _ in self._categories))
 
     def _cases(self) -> Iterator[_Case]:
         task = self._task
@@ -214,7 +162,7 @@ class Evaluator:
         by_detector: list[list[Scan]] = []
         spent = [0.0] * len(texts)
         for detector, tally in zip(self._detectors, self._tallies, strict=True):
-            scans, seconds = _timed(detector, texts)
+            scans, seconds = scan_timed(detector, texts)
             by_detector.append(scans)
             tally.seconds.extend(seconds)
             spent = [so_far + more for so_far, more in zip(spent, seconds, strict=True)]
@@ -236,7 +184,7 @@ class Evaluator:
         self._lengths.append(len(case.text))
 
     def _count(
-        self, tally: _Tally, findings: Sequence[Finding], failed: bool, limit: Callable[[str], float | None]
+        self, tally: Tally, findings: Sequence[Finding], failed: bool, limit: Callable[[str], float | None]
     ) -> None:
         reached = [self._limits.reached(limit(finding.category), finding.score) for finding in findings]
         tally.failed.append(failed)
@@ -266,17 +214,16 @@ class Evaluator:
             unread_labels=tuple(self._labels.unread),
         )
 
-    def _outcome(self, name: str, tally: _Tally, *, whole: bool) -> Outcome:
+    def _outcome(self, name: str, tally: Tally, *, whole: bool) -> Outcome:
         able = ~np.array(tally.failed, dtype=bool)
         labels = self._task.labels or ("",)
         samples = [self._sample(at, tally, able, whole=whole) for at in range(len(labels))]
         categories = [self._counting(at, tally) for at in range(len(labels))]
-        mean, interval = mean_auc(samples, self._task.resamples) if len(labels) > 1 else (None, None)
+        figures = {label: measure(part, self._task.resamples) for label, part in zip(labels, samples, strict=True)}
+        mean, interval = mean_auc(figures.values()) if len(labels) > 1 else (None, None)
         return Outcome(
             name=name,
-            figures={
-                label: measure(sample, self._task.resamples) for label, sample in zip(labels, samples, strict=True)
-            },
+            figures=figures,
             thresholds={
                 label: self._limits.lenient(category) if category else None
                 for label, category in zip(labels, categories, strict=True)
@@ -288,12 +235,12 @@ class Evaluator:
             speed=self._speed(tally),
         )
 
-    def _counting(self, at: int, tally: _Tally) -> str | None:
+    def _counting(self, at: int, tally: Tally) -> str | None:
         """The category that counts for a label: the one asked for, or the label's own if the subject reports it."""
         named = self._task.category is not None or tally.columns[at].reported
         return self._categories[at] if named else None
 
-    def _sample(self, at: int, tally: _Tally, able: np.typing.NDArray[np.bool_], *, whole: bool) -> Sample:
+    def _sample(self, at: int, tally: Tally, able: np.typing.NDArray[np.bool_], *, whole: bool) -> Sample:
         column = tally.columns[at]
         within = self._counting(at, tally) is not None
         return Sample(
@@ -303,8 +250,8 @@ class Evaluator:
             weights=np.array(self._weights)[able],
         )
 
-    def _speed(self, tally: _Tally) -> Speed | None:
-        if not len(tally.seconds):
+    def _speed(self, tally: Tally) -> Speed | None:
+        if not self._detectors or not len(tally.seconds):
             return None
         milliseconds = np.array(tally.seconds) * 1000
         middle, high, last = (float(value) for value in np.percentile(milliseconds, (50, 95, 99)))

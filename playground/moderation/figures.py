@@ -7,7 +7,7 @@ The bootstrap resamples rows; rows that are equal in every respect are counted o
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -32,38 +32,43 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """`values` by the names in NAMES; None where the labels leave it undefined, `note` says why."""
+    """`values` by the names in NAMES; None where the labels leave it undefined, `note` says why.
+
+    `auc_draws` holds the AUC of every resample, empty where there is none.
+    """
 
     values: Mapping[str, float | None]
     intervals: Mapping[str, tuple[float, float] | None] = field(default_factory=dict)
     n: int = 0
     positives: int = 0
     note: str = ""
+    auc_draws: Numbers = field(default_factory=lambda: np.empty(0), repr=False, compare=False)
 
 
 def measure(sample: Sample, resamples: int = RESAMPLES) -> Figures:
     """Every figure of the sample; the intervals are the 2.5th and 97.5th percentile of `resamples` resamples."""
     n, positives = len(sample.positive), int(sample.positive.sum())
-    note = _note(n, positives)
+    note = _note(sample)
     if n == 0:
         return Figures(dict.fromkeys(NAMES), dict.fromkeys(NAMES), note=note)
     cells = _Cells(sample)
     values = {name: _known(value) for name, value in zip(NAMES, cells.figures(cells.counts), strict=True)}
     drawn = _resample(cells, resamples)
     intervals = {name: _interval(drawn[:, at]) if values[name] is not None else None for at, name in enumerate(NAMES)}
-    return Figures(values, intervals, n, positives, note)
+    aucs = drawn[:, 0] if values["auc"] is not None else np.empty(0)
+    return Figures(values, intervals, n, positives, note, aucs)
 
 
-def mean_auc(samples: list[Sample], resamples: int = RESAMPLES) -> tuple[float | None, tuple[float, float] | None]:
-    """The mean over label columns of the AUC, and its interval; the columns share their rows, so they are drawn
-    together (the seed is the same for each). Columns without AUC are left out.
+def mean_auc(columns: Iterable[Figures]) -> tuple[float | None, tuple[float, float] | None]:
+    """The mean over label columns of the AUC, and its interval. Columns without AUC are left out.
+
+    The columns share their rows, and every measurement draws the same ones: the seed is the same.
     """
-    cells = [_Cells(sample) for sample in samples if 0 < sample.positive.sum() < len(sample.positive)]
-    if not cells:
+    known = [(auc, figures.auc_draws) for figures in columns if (auc := figures.values["auc"]) is not None]
+    if not known:
         return None, None
-    value = float(np.mean([part.figures(part.counts)[0] for part in cells]))
-    drawn = np.mean([_resample(part, resamples)[:, 0] for part in cells], axis=0)
-    return value, _interval(drawn)
+    aucs, draws = zip(*known, strict=True)
+    return float(np.mean(aucs)), _interval(np.mean(draws, axis=0))
 
 
 class _Cells:
@@ -121,11 +126,12 @@ def _known(value: float) -> float | None:
     return None if np.isnan(value) else float(value)
 
 
-def _note(n: int, positives: int) -> str:
-    if n == 0:
-        return "There is no row to measure."
-    if positives == 0:
+def _note(sample: Sample) -> str:
+    telling = sample.positive[sample.weights > 0]
+    if not len(telling):
+        return "There is no row to measure." if not len(sample.weights) else "No row has a weight above 0."
+    if not telling.any():
         return "No row is positive: there is no AUC, precision or recall, only the false-positive rate."
-    if positives == n:
+    if telling.all():
         return "Every row is positive: there is no AUC and no false-positive rate."
     return ""

@@ -18,7 +18,7 @@ from playground.moderation.contract import Detector, Screened
 from playground.moderation.policy import Policy
 from playground.moderation.redaction import guess_language, redact
 from playground.moderation.remote_images import Fences
-from playground.moderation.screening import scan_with, strictest, unsettled_with
+from playground.moderation.screening import moved, scan_with, strictest, unsettled_with
 from playground.moderation.segmentation import UNITS, unit_ends
 
 _NOTHING = Screened("")
@@ -47,7 +47,8 @@ class StreamGuard:
         self, policy: Policy, detectors: Sequence[Detector], direction: Direction, language: Language = "en"
     ) -> None:
         self._policy = policy
-        self._detectors = tuple(detectors)
+        self._detectors = tuple(detector for detector in detectors if detector.scope == "span")
+        self._judges = tuple(detector for detector in detectors if detector.scope == "unit")
         self._direction = direction
         self._language: Language = language
         self._unit = UNITS[policy.unit]
@@ -76,7 +77,7 @@ class StreamGuard:
         """Take in more text; returns what is cleared by now. After a blocking verdict or the end: nothing."""
         if self._closed or not delta:
             return _NOTHING
-        if not self._detectors:
+        if not self._detectors and not self._judges:
             return Screened(delta)
         self._parts.append(delta)
         self._held += len(delta)
@@ -109,11 +110,14 @@ class StreamGuard:
         ends = [look.offset + end for end in complete]
         if look.failed and self._policy.unavailable == "block":
             return self._block(replace(look, rulings=()), look.offset)
-        blocking = [ruling for ruling in look.rulings if ruling.action is Action.BLOCK]
-        if blocking:
-            first = blocking[0].finding.span[0]
-            return self._block(look, max((end for end in ends if end <= first), default=look.offset))
-        cut = _last_cut(ends, settled, look)
+        first = next((ruling for ruling in look.rulings if ruling.action is Action.BLOCK), None)
+        if first:
+            cut = max((end for end in ends if end <= first.finding.span[0]), default=look.offset)
+        else:
+            cut = _last_cut(ends, settled, look)
+        look, cleared = self._judge(look, [end for end in ends if end <= cut])
+        if first or cleared < cut:
+            return self._block(look, cleared)
         if cut > look.offset:
             return self._release(look, cut)
         # Not before the first unit can be settled, if what is unsettled stays as long as it is; but bounded.
@@ -143,6 +147,21 @@ class StreamGuard:
         if any(ruling.finding.category == "remote_image" for ruling in telling):
             look = replace(look, rulings=tuple(ruling for ruling in telling if not self._quoted(ruling, look)))
         return look, settled
+
+    def _judge(self, look: _Look, ends: Sequence[int]) -> tuple[_Look, int]:
+        """Have the units up to the last of `ends` judged one by one; up to where they are cleared."""
+        start = look.offset
+        for end in ends if self._judges else ():
+            scan = scan_with(self._judges, look.window[start:end])
+            rulings = [self._policy.rule(self._direction, moved(finding, start)) for finding in scan.findings]
+            telling = [ruling for ruling in rulings if ruling.action is not Action.ALLOW]
+            look = replace(look, rulings=(*look.rulings, *telling), failed=(*look.failed, *scan.failed))
+            if scan.failed and self._policy.unavailable == "block":
+                return replace(look, rulings=()), start
+            if strictest(telling) is Action.BLOCK:
+                return look, start
+            start = end
+        return look, max(start, *ends, look.offset) if ends else start
 
     def _quoted(self, ruling: Ruling, look: _Look) -> bool:
         """Whether this is an image inside fenced code, which is shown and not loaded."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -44,8 +44,9 @@ class StreamTrial:
 
     def __init__(self, policy: Policy, detectors: Mapping[str, Detector], piece: int) -> None:
         self._policy = policy
-        self._moderator = PolicyModerator(policy, detectors)
-        self._detectors = tuple(detectors[name] for name in policy.detectors[Direction.OUTPUT])
+        names = policy.detectors[Direction.OUTPUT]
+        self._moderator = PolicyModerator(replace(policy, detectors=dict.fromkeys(Direction, names)), detectors)
+        self._detectors = tuple(detectors[name] for name in names)
         self._unit = UNITS[policy.unit]
         self._piece = piece
         self._counts = dict.fromkeys(("texts", "flagged", "leaked", "blocked", "missed", "whole_only"), 0)

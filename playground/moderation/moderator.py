@@ -5,20 +5,23 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 from playground.domain import Action, Direction, Finding, Language, Ruling, Verdict
 from playground.errors import DetectorUnavailable
-from playground.moderation.contract import Detector, Screened
+from playground.moderation.contract import Detector, Scope, Screened
 from playground.moderation.guard import StreamGuard
 from playground.moderation.policy import Policy, load_policy
 from playground.moderation.redaction import redact
 from playground.moderation.registry import DETECTORS, DetectorFactory
-from playground.moderation.screening import scan_with, strictest
+from playground.moderation.screening import Scan, moved, scan_with, strictest
+from playground.moderation.segmentation import UNITS, unit_ends
 from playground.moderation.time_limit import limited
 
 _SEAM = 64  # characters on either side of the border between two messages
 _SEAM_TURNS = 4
+_WHOLE = 4096  # up to this length a text is also judged as a whole
 
 
 class UnavailableDetector:
@@ -26,6 +29,7 @@ class UnavailableDetector:
 
     version = ""
     reach = 0
+    scope: Scope = "span"
 
     def __init__(self, name: str, reason: str) -> None:
         self.name = name
@@ -62,9 +66,11 @@ class PolicyModerator:
         A detector that cannot run never raises here: the policy makes a blocking or a degraded verdict of it.
         """
         began = time.perf_counter()
-        detectors = self._detectors[Direction.INPUT]
-        scan = scan_with(detectors, text)
-        seams = self._seam_findings(detectors, text, context)
+        rules = [detector for detector in self._detectors[Direction.INPUT] if detector.scope == "span"]
+        judges = [detector for detector in self._detectors[Direction.INPUT] if detector.scope == "unit"]
+        scan = _with_judged(scan_with(rules, text), judges, text)
+        # What comes about at a border is a matter of words: nobody is asked nine times over a network for it.
+        seams = self._seam_findings([rule for rule in rules if getattr(rule, "prompt", False)], text, context)
         rulings = tuple(
             ruling
             for ruling in (self.policy.rule(Direction.INPUT, finding) for finding in (*scan.findings, *seams))
@@ -124,6 +130,28 @@ def equip(loaded: Policy, registry: Mapping[str, DetectorFactory]) -> PolicyMode
     """
     names = {name for way in Direction for name in loaded.detectors[way]}
     return PolicyModerator(loaded, {name: make_detector(name, registry[name]) for name in names})
+
+
+def _with_judged(scan: Scan, judges: Sequence[Detector], text: str) -> Scan:
+    """Add what is found in the text as a whole, and sentence by sentence: one bad sentence in a long text counts."""
+    if not judges or not text:
+        return scan
+    ends, _ = unit_ends(text, UNITS["sentence"])
+    pieces = {(start, end) for start, end in pairwise([0, *ends, len(text)]) if start < end}
+    if len(text) <= _WHOLE:
+        pieces.add((0, len(text)))
+    findings = {(finding.detector, finding.category, finding.span): finding for finding in scan.findings}
+    failed = dict.fromkeys(scan.failed)
+    for start, end in sorted(pieces):
+        judged = scan_with(judges, text[start:end])
+        failed.update(dict.fromkeys(judged.failed))
+        for finding in (moved(found, start) for found in judged.findings):
+            key = (finding.detector, finding.category, finding.span)
+            if key not in findings or findings[key].score < finding.score:
+                findings[key] = finding
+        if failed:
+            break
+    return Scan(tuple(sorted(findings.values(), key=lambda finding: finding.span)), tuple(failed))
 
 
 def make_detector(name: str, factory: DetectorFactory) -> Detector:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from playground.domain import Finding
 from playground.errors import PolicyError
+from playground.moderation.contract import Scope
 from playground.moderation.normaliser import normalise
 from playground.moderation.rules_file import Rules, load_rules
 from playground.moderation.word_list import WordListDetector
@@ -39,6 +40,7 @@ class OwnRulesDetector:
 
     name = "own_rules"
     reach = 4096
+    scope: Scope = "span"
     prompt = True  # every search has a time limit of its own
 
     def __init__(self, path: Path | None = None) -> None:

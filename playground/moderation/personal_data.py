@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 
 from playground.domain import Finding
+from playground.moderation.contract import Scope
 from playground.moderation.normaliser import normalise
 
 _EMAIL_DOMAIN = re.compile(r"@(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,62})\.){1,8}[A-Za-z]{2,24}(?![A-Za-z0-9])")
@@ -70,6 +71,7 @@ class PersonalDataDetector:
     version = "1"
     reach = 384
     prompt = True
+    scope: Scope = "span"
 
     def scan(self, text: str) -> list[Finding]:
         """Addresses and numbers; where two readings overlap, the better founded one."""

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from playground.domain import Finding
 from playground.moderation.attack_cues import CATEGORIES, CueSet
+from playground.moderation.contract import Scope
 from playground.moderation.disguises import Reading, readings
 from playground.moderation.normaliser import fold_accents
 
@@ -55,6 +56,7 @@ class PromptAttackDetector:
 
     name = "prompt_attacks"
     reach = 1024
+    scope: Scope = "span"
 
     def __init__(self, cues: CueSet) -> None:
         self._cues = cues.cues

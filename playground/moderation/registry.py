@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from playground.moderation.attack_cues import load_cues
+from playground.moderation.classifier import EmbeddedClassifier
 from playground.moderation.contract import Detector
 from playground.moderation.credentials import SecretsDetector
 from playground.moderation.detoxify.detector import DetoxifyDetector
@@ -35,6 +36,7 @@ def detoxify_factories(folder: Path) -> dict[str, DetectorFactory]:
 
 
 DETECTORS: Mapping[str, DetectorFactory] = {
+    "embedded": EmbeddedClassifier,
     "words": _words,
     "own_rules": OwnRulesDetector,
     "personal_data": PersonalDataDetector,

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from playground.domain import Finding
 from playground.errors import ConfigError, DetectorUnavailable
 from playground.moderation.categories import CATEGORIES
+from playground.moderation.contract import Scope
 
 if TYPE_CHECKING:
     import httpx
@@ -44,6 +45,7 @@ class RemoteEndpointDetector:
 
     name = "remote"
     reach = 0
+    scope: Scope = "unit"
 
     def __init__(self, url: str, *, key: str = "", model: str = "", seconds: float = 10.0) -> None:
         parts = urlsplit(url)

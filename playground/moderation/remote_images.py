@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass
 
 from playground.domain import Finding
+from playground.moderation.contract import Scope
 
 # What stands between the brackets of an image: balanced brackets three deep, no empty line.
 _PLAIN = r"[^\[\]\\\n]|\n(?![ \t]*\n)|\\."
@@ -43,6 +44,7 @@ class RemoteImageDetector:
     version = "1"
     reach = 1024
     prompt = True
+    scope: Scope = "span"
 
     def scan(self, text: str) -> list[Finding]:
         """One finding per place to disarm, explained as "markdown_image", "html_tag" or "link_definition"."""

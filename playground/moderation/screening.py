@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from playground.domain import Action, Finding, Ruling
 from playground.errors import DetectorUnavailable
@@ -50,6 +50,11 @@ def scan_batch_with(detector: Detector, texts: Sequence[str]) -> list[Scan]:
         except DetectorUnavailable as error:
             logger.warning("detector %s could not run a batch: %s", detector.name, error)
     return [scan_with([detector], text) for text in texts]
+
+
+def moved(finding: Finding, by: int) -> Finding:
+    """The same finding in a text that has `by` more characters before it."""
+    return replace(finding, span=(finding.span[0] + by, finding.span[1] + by))
 
 
 def unsettled_with(detectors: Sequence[Detector], text: str) -> int:

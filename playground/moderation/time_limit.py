@@ -2,6 +2,9 @@
 
 A thread cannot be ended from outside, so a call that hangs is left behind in a thread that does not keep the process
 alive. While too many are left behind the detector is not called at all.
+
+What keeps the interpreter's lock, as a search of `re` does, keeps everybody waiting whatever the limit: patterns of
+detectors must be linear, and those of operators are searched by `regex`, which has a limit of its own.
 """
 
 from __future__ import annotations
@@ -74,6 +77,7 @@ class TimeLimited:
     def __init__(self, detector: Detector, seconds: float) -> None:
         self.name = detector.name
         self.reach = detector.reach
+        self.scope = detector.scope
         self._detector = detector
         self._seconds = seconds
         self._clerks = Clerks()

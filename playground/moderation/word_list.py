@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from playground.domain import Finding
+from playground.moderation.contract import Scope
 from playground.moderation.lexicon import Entry, Lexicon
 from playground.moderation.normaliser import fold_accents, normalise
 
@@ -41,6 +42,7 @@ class WordListDetector:
     name = "words"
     reach = 256
     prompt = True
+    scope: Scope = "span"
 
     def __init__(self, lexicons: Sequence[Lexicon]) -> None:
         self._lexicons = tuple(lexicons)

@@ -73,7 +73,8 @@ def build_chat_tab() -> ChatTab:
 def render(tab: ChatTab, view: ChatView, context: Context) -> Updates:
     """The view as component values."""
     words = context.words
-    rows = message_rows(view.shown, view.versions, words)
+    names = {spec.id: spec.name for spec in context.services.catalog}
+    rows = message_rows(view.shown, view.versions, names, words)
     if view.busy and rows:
         rows[-1] = None
     return {

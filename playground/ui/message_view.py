@@ -54,26 +54,35 @@ def _chat_message(role: str, text: str) -> ChatMessage:
 
 
 def message_rows(
-    messages: Iterable[Message], versions: Mapping[str, tuple[str, ...]], words: Words
+    messages: Iterable[Message], versions: Mapping[str, tuple[str, ...]], names: Mapping[str, str], words: Words
 ) -> list[Row | None]:
-    """One row per message of `chat_messages`, in the same order; None below a thought."""
+    """One row per message of `chat_messages`, in the same order; None below a thought.
+
+    `names` are the models' names by id; a model that is not in the catalogue any more goes by its id.
+    """
     rows: list[Row | None] = []
     for message in messages:
         if message.reasoning:
             rows.append(None)
-        rows.append(_row(message, versions.get(message.id, ()), words))
+        rows.append(_row(message, versions.get(message.id, ()), names, words))
     return rows
 
 
-def _row(message: Message, siblings: tuple[str, ...], words: Words) -> Row:
+def _row(message: Message, siblings: tuple[str, ...], names: Mapping[str, str], words: Words) -> Row:
     return Row(
         id=message.id,
         role=message.role,
         text=message.content,
         versions=_versions(message.id, siblings),
-        stats=message_stats(message, words),
+        stats=_answered_by(message, names, words) + message_stats(message, words),
         notices=message_notices(message, words),
     )
+
+
+def _answered_by(message: Message, names: Mapping[str, str], words: Words) -> tuple[tuple[str, str], ...]:
+    if message.model_id is None:
+        return ()
+    return ((names.get(message.model_id, message.model_id), words("stats.model_hint")),)
 
 
 def _versions(message_id: str, siblings: tuple[str, ...]) -> Versions | None:

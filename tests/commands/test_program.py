@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from playground.commands.program import main
+from playground.config import load_settings
+from playground.services import build
 
 ROOT = Path(__file__).parents[2]
 CANARY = "quite-secret-words"
@@ -243,3 +245,25 @@ def test_own_rules_of_the_data_folder_count_everywhere(
     assert json.loads(output(capsys, "check", "--text", "zorgle", "--json")[1])["verdict"]["action"] == "allow"
     monkeypatch.setenv("PLAYGROUND_DATA_DIR", str(folder))
     assert json.loads(output(capsys, "check", "--text", "zorgle", "--json")[1])["verdict"]["action"] == "block"
+
+
+def test_a_rules_file_that_the_policy_does_not_use_is_said(isolated: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (isolated / "data").mkdir()
+    write(isolated / "data/rules.toml", "[[group]]\ncategory = 'abuse'\nscore = 1\nwords = ['zorgle']\n")
+    own = write(isolated / "own.toml", 'extends = "standard"\n[detectors]\ninput = ["words"]\noutput = ["words"]\n')
+    for policy, count in ((str(own), 1), ("standard", 0)):
+        caplog.clear()
+        services = build(load_settings([], {"PLAYGROUND_POLICY": policy}))
+        services.close()
+        assert caplog.text.count("rules.toml is not in force") == count
+
+
+def test_a_bar_on_a_terminal_only(
+    data: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arguments = ("evaluate", "--data", data, "--text", "comment_text", "--resamples", 2)
+    assert output(capsys, *arguments)[2] == ""
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    err = output(capsys, *arguments)[2]
+    assert "100%  4 of 4 rows" in err
+    assert err.endswith("\r\x1b[K")

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from playground.domain import Finding
 from playground.errors import DetectorUnavailable
+from playground.moderation.contract import Scope
 
 BAD = frozenset({"bad", "awful", "xấu"})
 
@@ -18,6 +19,7 @@ class CountingClassifier:
     name = "counting"
     version = "1"
     reach = 0
+    scope: Scope = "span"
     prompt = True
 
     def scan(self, text: str) -> list[Finding]:
@@ -37,6 +39,7 @@ class FaultyDetector:
 
     version = "1"
     reach = 0
+    scope: Scope = "span"
 
     def __init__(self, fault: str, *, late: bool = False) -> None:
         self.name = "faulty"

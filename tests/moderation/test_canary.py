@@ -12,6 +12,8 @@ import pytest
 
 from playground.domain import Direction
 from playground.moderation.moderator import PolicyModerator, build_moderator
+from playground.moderation.own_rules import OwnRulesDetector
+from playground.moderation.registry import DETECTORS
 from tests.moderation.streams import every_split, in_pieces, moderator, stream
 
 BEFORE = "This comes first, and it is harmless. "
@@ -32,8 +34,21 @@ BLOCKED = {
     "token": ("secrets", "zq ghp_16C7e42F292c6912E7710c838347Ae178B4a zq"),
     "key": ("secrets", "-----BEGIN PRIVATE KEY-----\nMIIEzqzqzqzq\nzqzq==\n-----END PRIVATE KEY-----"),
     "assignment": ("secrets", 'zq api_key = "8f3a9b2c7d1e4f60a5b8" zq'),
+    "own word": ("own_rules", "zq z.o.r.g.l.e zq"),
+    "own pattern": ("own_rules", "zq ACME-\u200b123456 zq"),
     "image": ("remote_images", "zq ![zq](http://zq.example/zq.png) zq"),
 }
+RULES = """
+[[group]]
+category = "abuse"
+score = 0.9
+words = ["zorgle"]
+
+[[pattern]]
+category = "id_number"
+score = 0.9
+pattern = 'ACME-[0-9]{6}'
+"""
 FRAMES = {
     "end": (BEFORE, ""),
     "middle": (BEFORE, ", and so on. More text follows here."),
@@ -52,7 +67,9 @@ def blocking(tmp_path_factory: pytest.TempPathFactory) -> PolicyModerator:
                   "secret", "remote_image")  # fmt: skip
     lines = [f'{category} = {{ action = "block", threshold = 0.3 }}' for category in categories]
     path.write_text('extends = "standard"\n[output]\n' + "\n".join(lines), encoding="utf-8")
-    return build_moderator(path)
+    rules = path.with_name("rules.toml")
+    rules.write_text(RULES, encoding="utf-8")
+    return build_moderator(path, {**DETECTORS, "own_rules": lambda: OwnRulesDetector(rules)})
 
 
 def test_there_is_a_canary_for_every_detector() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from playground.domain import Action, Direction, Finding
-from playground.moderation.contract import Detector
+from playground.moderation.contract import Detector, Scope
 from playground.moderation.evaluation import Evaluation, Evaluator, Task
 from playground.moderation.leaks import StreamTrial
 from playground.moderation.moderator import make_detector
@@ -160,6 +160,13 @@ def test_no_labels_at_all(rows: Path) -> None:
     assert figures.note
 
 
+def test_a_policy_that_checks_nothing_flags_nothing_and_has_no_speed(rows: Path) -> None:
+    result = evaluate(policy_of(), Task(data=rows, text="text", labels=("toxic",), resamples=5))
+    assert result.detectors == ()
+    assert result.whole.figures["toxic"].values["recall"] == 0
+    assert result.whole.speed is None
+
+
 STREAMED = [
     "A harmless start of it. And then, you fucking cunt, more. And an end.",
     "Nothing to see here, move along, please, and have a nice day all of you.",
@@ -205,6 +212,7 @@ class Sleepy:
     name = "counting"
     version = "1"
     reach = 0
+    scope: Scope = "span"
     prompt = True
 
     def __init__(self, category: str) -> None:

@@ -81,6 +81,17 @@ def test_only_positives_and_nothing_at_all() -> None:
     assert empty.n == 0
 
 
+def test_rows_without_weight_do_not_count() -> None:
+    sample = drawn(1, 50)
+    nothing = measure(Sample(sample.scores, sample.decided, sample.positive, np.zeros(50)), 20)
+    assert set(nothing.values.values()) == {None}
+    assert "weight" in nothing.note
+    negatives = measure(Sample(sample.scores, sample.decided, sample.positive, (~sample.positive).astype(float)), 20)
+    assert negatives.values["auc"] is None
+    assert negatives.values["false_positive_rate"] is not None
+    assert "No row is positive" in negatives.note
+
+
 def test_nothing_flagged_is_a_precision_of_nought() -> None:
     sample = drawn(1, 50)
     figures = measure(Sample(sample.scores, np.zeros(50, dtype=bool), sample.positive, np.ones(50)), 20)
@@ -88,13 +99,15 @@ def test_nothing_flagged_is_a_precision_of_nought() -> None:
 
 
 def test_the_mean_over_columns() -> None:
-    samples = [drawn(seed, 300) for seed in range(3)]
-    mean, bounds = mean_auc(samples, 200)
-    assert mean == pytest.approx(np.mean([value(measure(sample, 2), "auc") for sample in samples]))
+    columns = [measure(drawn(seed, 300), 200) for seed in range(3)]
+    mean, bounds = mean_auc(columns)
+    assert mean == pytest.approx(np.mean([value(figures, "auc") for figures in columns]))
     assert bounds is not None
     assert bounds[0] < mean < bounds[1]
-    assert bounds[1] - bounds[0] < width(measure(samples[0], 200), "auc")
-    assert mean_auc([], 10) == (None, None)
+    assert bounds[1] - bounds[0] < width(columns[0], "auc")
+    without = measure(Sample(np.zeros(300), np.zeros(300, bool), np.zeros(300, bool), np.ones(300)), 200)
+    assert mean_auc([*columns, without]) == (mean, bounds)
+    assert mean_auc([without]) == (None, None)
 
 
 def value(figures: Figures, name: str) -> float:

@@ -7,7 +7,7 @@ import pytest
 
 from playground.domain import Action, Direction, Finding
 from playground.errors import DetectorUnavailable
-from playground.moderation.contract import Detector, OutputGuard
+from playground.moderation.contract import Detector, OutputGuard, Scope
 from playground.moderation.moderator import PolicyModerator, build_moderator
 from playground.moderation.registry import DETECTORS
 from tests.moderation.streams import in_pieces, moderator, stream
@@ -95,6 +95,7 @@ class Faulty:
     name = "words"
     version = "1"
     reach = 16
+    scope: Scope = "span"
 
     def __init__(self, fault: str) -> None:
         self._fault = fault

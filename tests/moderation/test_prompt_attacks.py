@@ -154,6 +154,21 @@ def test_the_policy_warns_by_default_and_blocks_when_strict() -> None:
         assert build_moderator(name).check_input("How do I ignore whitespace in git diff?").verdict is None
 
 
+@pytest.mark.parametrize("text", [PLAIN, DISGUISES["base64"], DISGUISES["letters apart"], ATTACKS[8][1]])
+def test_nothing_of_an_attack_leaves_a_stream_however_it_is_cut(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "block.toml"
+    rules = 'prompt_injection = "block"\njailbreak = "block"\n[detectors]\noutput = ["prompt_attacks"]\n'
+    path.write_text('extends = "standard"\n[output]\n' + rules, encoding="utf-8")
+    moderator = build_moderator(path)
+    before = "This comes first, and it is harmless. "
+    for step in (1, 2, 7, 31, 1000):
+        guard = moderator.guard()
+        whole = before + text + " and so on, as before."
+        shown = "".join(guard.feed(whole[at : at + step]).text for at in range(0, len(whole), step))
+        assert shown + guard.finish().text == before
+        assert guard.verdicts[-1].action is Action.BLOCK
+
+
 def broken(tmp_path: Path, content: str) -> Path:
     path = tmp_path / "cues.toml"
     path.write_text(content, encoding="utf-8")

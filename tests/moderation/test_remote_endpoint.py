@@ -190,7 +190,8 @@ def test_the_settings_switch_it_on_and_a_failure_blocks(server: Server, isolated
     policy = choose_policy(settings, detectors)
     assert all("remote" in policy.detectors[way] for way in Direction)
     gate = equip(policy, detectors)
-    screened = gate.check_input("something harmless")
+    screened = gate.check_input("something harmless", context=["an earlier turn"])
+    assert len(server.asked) == 1
     assert screened.verdict is not None
     assert [ruling.finding.category for ruling in screened.verdict.rulings] == ["threat"]
     assert screened.blocked

@@ -7,6 +7,7 @@ import pytest
 
 from playground.domain import Action, Finding, Ruling
 from playground.errors import DetectorUnavailable
+from playground.moderation.contract import Scope
 from playground.moderation.screening import scan_with, strictest, unsettled_with
 
 
@@ -16,6 +17,7 @@ class Reporting:
     name = "reporting"
     version = "1"
     reach = 8
+    scope: Scope = "span"
 
     def __init__(self, findings: Any, held: Any = 0) -> None:
         self._findings = findings

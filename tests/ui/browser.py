@@ -25,7 +25,7 @@ from playwright.sync_api import Browser as Chromium
 from playwright.sync_api import ConsoleMessage, Page, Response, sync_playwright
 
 ROOT = Path(__file__).parents[2]
-WAIT_SECONDS = 15.0
+WAIT_SECONDS = 45.0
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",

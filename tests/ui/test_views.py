@@ -115,15 +115,17 @@ def test_figures_of_an_answer(words: Words) -> None:
 
 def test_rows_and_chat_messages_stand_in_the_same_order(words: Words) -> None:
     question = Message("user", "  indented")
-    answer = Message("assistant", "42", reasoning="Hmm.", parent_id=question.id)
+    answer = Message("assistant", "42", reasoning="Hmm.", parent_id=question.id, model_id="pip")
     shown = chat_messages([question, answer], words)
-    rows = message_rows([question, answer], {answer.id: ("old", answer.id, "new")}, words)
+    versions = {answer.id: ("old", answer.id, "new")}
+    rows = message_rows([question, answer], versions, {"pip": "Pip"}, words)
     assert [message["role"] for message in shown] == ["user", "assistant", "assistant"]
     assert shown[0]["content"] == [{"type": "text", "text": "  indented"}]
     assert [row and row.text for row in rows] == ["  indented", None, "42"]
     last = rows[2]
     assert last is not None
     assert last.versions is not None
+    assert [text for text, _ in last.stats] == ["Pip"]
     assert (last.versions.at, last.versions.of, last.versions.previous, last.versions.next) == (2, 3, "old", "new")
 
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from playground.domain import Finding
 from playground.errors import DetectorUnavailable
+from playground.moderation.contract import Scope
 from playground.moderation.detoxify.checkpoint import read_checkpoint, read_config, verify_files
 from playground.moderation.detoxify.encoder import max_tokens, read_encoder
 from playground.moderation.detoxify.export import GRAPH, make_form, read_manifest
@@ -61,6 +62,7 @@ class DetoxifyDetector:
     """
 
     reach = 1024
+    scope: Scope = "unit"
 
     def __init__(
         self,

@@ -21,6 +21,7 @@ from playground.moderation.detoxify.detector import DetoxifyDetector
 from playground.moderation.detoxify.export import GRAPH, MANIFEST
 from playground.moderation.detoxify.variants import Variant
 from playground.moderation.guard import StreamGuard
+from playground.moderation.moderator import PolicyModerator
 from playground.moderation.policy import load_policy
 from playground.moderation.registry import DETECTORS
 from tests.moderation.detoxify.models import ORIGINAL, alarm_network, save_checkpoint, write_model
@@ -119,6 +120,14 @@ def test_the_guard_lets_nothing_of_a_flagged_sentence_out(alarm: tuple[Variant, 
     assert guard.verdicts[-1].action is Action.BLOCK
     assert guard.verdicts[-1].decisive is not None
     assert guard.verdicts[-1].decisive.finding.detector == "detoxify-original"
+
+
+def test_an_earlier_message_is_not_held_against_a_newer_one(alarm: tuple[Variant, Path]) -> None:
+    policy = load_policy("standard", DETECTORS)
+    detectors = {name: DetoxifyDetector(*alarm) for way in Direction for name in policy.detectors[way]}
+    moderator = PolicyModerator(policy, detectors)
+    assert moderator.check_input("hello you", context=("a z b", "what is it")).verdict is None
+    assert moderator.check_input("hello z", context=("a b",)).blocked
 
 
 def copied(alarm: tuple[Variant, Path], folder: Path) -> tuple[Variant, Path]:

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from playground.errors import DetectorUnavailable
+from playground.moderation.detoxify import __main__ as command
 from playground.moderation.detoxify.checkpoint import PINS, file_digest
 from playground.moderation.detoxify.detector import DetoxifyDetector
 from playground.moderation.detoxify.download import download_variant
@@ -132,8 +133,19 @@ def test_nothing_is_fetched_in_the_clear(source: tuple[Variant, Path], address: 
 def test_an_unknown_name_lists_what_there_is() -> None:
     with pytest.raises(DetectorUnavailable, match=", ".join(VARIANTS)):
         find_variant("huge")
-    command = [sys.executable, "-m", "playground.moderation.detoxify", "huge"]
+    line = [sys.executable, "-m", "playground.moderation.detoxify", "huge"]
     root = Path(__file__).parents[3]
-    result = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=60, check=False)
+    result = subprocess.run(line, cwd=root, capture_output=True, text=True, timeout=60, check=False)
     assert result.returncode == 1
     assert "original-small" in result.stderr
+
+
+def test_the_command_prepares_a_model_whose_files_are_there(
+    source: tuple[Variant, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    variant = write_model(tmp_path, "original")
+    monkeypatch.setitem(VARIANTS, "original", variant)
+    monkeypatch.setattr(sys, "argv", ["detoxify", "original", "--folder", str(tmp_path)])
+    assert command.main() == 0
+    assert "-int8" in capsys.readouterr().err
+    assert (tmp_path / "network.onnx").exists()

@@ -4,7 +4,8 @@
   const ICONS = { blocked: "shield", unavailable: "plug", warned: "shield", redacted: "shield", error: "alert", stopped: "pause" };
 
   playground.noticeCard = (notice, actions = [], onClose = null) => {
-    const card = el("section", `notice notice-${notice.kind}`);
+    const card = el("div", `notice notice-${notice.kind}`);
+    card.setAttribute("role", "note");
     card.setAttribute("aria-label", word("notice.label"));
     const body = el("div", "notice-body", el("p", "notice-title", notice.title));
     if (notice.text) body.append(el("p", "notice-text", notice.text));

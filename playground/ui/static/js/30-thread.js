@@ -3,7 +3,8 @@
 (() => {
   const { el, icon, iconButton, word, announce } = playground;
   const wrap = () => document.querySelector("#chat .message-wrap");
-  const state = { value: null, live: null, trigger: null, scheduled: false, atEnd: true };
+  const drawn = new WeakMap();
+  const state = { value: null, prints: [], live: null, trigger: null, scheduled: false, atEnd: true };
 
   const act = (kind, id = "") => state.trigger(kind, { id });
 
@@ -61,20 +62,20 @@
   const decoration = (row) => {
     const box = el("div", `extras extras-${row.role}`);
     for (const notice of row.notices) box.append(playground.noticeCard(notice, notice.retry ? [retryButton(row)] : []));
-    if (row.id) box.append(toolbar(row));
+    box.append(toolbar(row));
     return box;
   };
 
-  const decorate = (node, row) => {
-    const print = row && JSON.stringify([row, state.value.busy]);
-    const old = node.querySelector(":scope > .extras");
-    if (old?.dataset.print === print) return;
-    old?.remove();
-    if (!row) return;
-    const box = decoration(row);
-    box.dataset.print = print;
-    node.append(box);
-    node.id = row.id ? `message-${row.id}` : "";
+  // While an answer grows this runs many times a second: what is drawn already is recognised by its print.
+  const decorate = (node, index) => {
+    const print = state.prints[index] ?? null;
+    if ((drawn.get(node) ?? null) === print) return;
+    drawn.set(node, print);
+    node.querySelector(":scope > .extras")?.remove();
+    const row = state.value.rows[index];
+    if (!row) return node.removeAttribute("id");
+    node.append(decoration(row));
+    node.id = `message-${row.id}`;
   };
 
   const earlier = (parent, count) => {
@@ -138,7 +139,7 @@
     const parent = wrap();
     if (!parent || !state.value) return;
     const rows = [...parent.querySelectorAll(":scope > .message-row")];
-    rows.forEach((node, index) => decorate(node, state.value.rows[index]));
+    rows.forEach(decorate);
     earlier(parent, state.value.earlier);
     drawLive(parent);
     mend(parent);
@@ -179,6 +180,7 @@
     return (value) => {
       const was = state.value;
       state.value = value;
+      state.prints = value.rows.map((row) => row && JSON.stringify([row, value.busy]));
       if (value.busy || was?.conversation !== value.conversation) state.atEnd = true;
       playground.busy = value.busy;
       document.documentElement.classList.toggle("empty", value.empty);

@@ -3,6 +3,7 @@
 (() => {
   const { el, icon, iconButton, word, remember, recall } = playground;
   const DRAFT = "playground.draft";
+  const PATIENCE = 20000; // milliseconds
   let box, button, banner, counter, trigger;
   let editing = null; // the message being edited: {id, before}
   let pending = null; // what was sent and not yet taken: {ticket, text, editing}
@@ -54,6 +55,15 @@
     box.readOnly = true;
     drawButton();
     trigger("send", { text, ticket: pending.ticket, edit: editing?.id ?? "" });
+    const sent = pending;
+    setTimeout(() => pending === sent && giveBack(), PATIENCE);
+  };
+
+  // The server has not answered: the words may be edited and sent again.
+  const giveBack = () => {
+    pending = null;
+    box.readOnly = false;
+    drawButton();
   };
 
   const settle = (value) => {

@@ -1,0 +1,1 @@
+"""How the embedded toxicity classifier was made."""
