@@ -68,14 +68,19 @@ class ModelRunner:
         self.capacity = min(context_length, self.budget)
         self.chunk = max(16, min(_MAX_CHUNK, _LOGITS_BYTES // (4 * self.vocab_size) // 16 * 16))
         rows = 2 * options.max_batch  # half of them keep conversations that wait for a follow-up
-        self.cache = KVCache(
-            layers=layers,
-            rows=rows,
-            heads=files.kv_heads,
-            capacity=self.capacity,
-            head_size=files.head_size,
-            dtype=dtype,
-        )
+        try:
+            self.cache = KVCache(
+                layers=layers,
+                rows=rows,
+                heads=files.kv_heads,
+                capacity=self.capacity,
+                head_size=files.head_size,
+                dtype=dtype,
+            )
+        except OSError as error:
+            raise OutOfMemory(
+                "The system has no room for this model's keys and values. Lower max_batch or kv_cache_mb."
+            ) from error
         self._ids = np.zeros((rows, 1), np.int64)
         self._mask = np.zeros((rows, 2), np.int64)
         self._logits = np.zeros((options.max_batch, 1, self.vocab_size), self._logits_dtype)

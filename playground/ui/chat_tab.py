@@ -120,15 +120,16 @@ def wire_following(tab: ChatTab, state: gr.State, context: Context) -> Dependenc
         if run is None or not view.messages:
             return
         model = context.services.catalog.get(view.model_id).name
+        before = chat_messages(view.shown[:-1], words)
         seen, told = -1, 0.0
         with pace.follower():
             while not run.done:
                 snapshot = run.snapshot()
                 if snapshot.version != seen or time.monotonic() - told > HEARTBEAT_SECONDS:
                     seen, told = snapshot.version, time.monotonic()
-                    shown = chat_view.following(view, snapshot)
+                    answer = chat_view.following(view, snapshot)
                     yield {
-                        tab.chat: chat_messages(shown, words, thinking=True),
+                        tab.chat: [*before, *chat_messages([answer], words, thinking=True)],
                         tab.live: asdict(live_line(snapshot, model, words)),
                     }
                 await asyncio.sleep(pace.interval)

@@ -135,10 +135,9 @@ def failed(view: ChatView, words: Words, error: PlaygroundError, ticket: str = "
     return replace(view, ticket=ticket, outcome="refused") if ticket else view
 
 
-def following(view: ChatView, snapshot: RunSnapshot) -> tuple[Message, ...]:
-    """The window while an answer is written: its last message as far as it has been released."""
-    last = replace(view.shown[-1], content=snapshot.text, reasoning=snapshot.reasoning)
-    return (*view.shown[:-1], last)
+def following(view: ChatView, snapshot: RunSnapshot) -> Message:
+    """The answer being written, the last message of the view, as far as it has been released."""
+    return replace(view.messages[-1], content=snapshot.text, reasoning=snapshot.reasoning)
 
 
 def find(view: ChatView, message_id: str) -> Message:

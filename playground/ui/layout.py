@@ -19,6 +19,7 @@ from playground.ui.picker_tab import PickerTab
 from playground.ui.settings_tab import SettingsTab
 from playground.ui.words import load_words
 
+KEPT_EVENTS = 100
 SESSIONS = 500
 """Browser tabs whose view is kept in memory; an older tab reads its conversation again from its address."""
 
@@ -44,6 +45,8 @@ def build_page(services: Services, language: Language) -> gr.Blocks:
         _wire(page, context, demo)
     demo.state_session_capacity = SESSIONS
     demo.queue(max_size=None, default_concurrency_limit=None, api_open=False)
+    # Gradio sums up its last events at every end of one, on the event loop: over 10,000 of them unless told otherwise.
+    demo._queue.ANALYTICS_MAX_EVENTS = KEPT_EVENTS
     return demo
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from playground.domain import Message
-from playground.ui.markdown import without_media
+from playground.ui.markdown import displayable
 from playground.ui.notice_view import Notice, message_notices
 from playground.ui.words import Words
 
@@ -50,7 +50,7 @@ def chat_messages(messages: Iterable[Message], words: Words, *, thinking: bool =
 
 def _chat_message(role: str, text: str) -> ChatMessage:
     # A plain string would lose its leading spaces in Gradio; a text part is taken as it is.
-    return {"role": role, "content": [{"type": "text", "text": without_media(text)}]}
+    return {"role": role, "content": [{"type": "text", "text": displayable(text, html=role == "assistant")}]}
 
 
 def message_rows(

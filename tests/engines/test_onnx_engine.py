@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +14,7 @@ import numpy as np
 import pytest
 
 from playground.domain import FinishReason, Loading, Queued, SamplingParams, Stage
-from playground.engines import engine_loop, model_runner
+from playground.engines import engine_loop, kv_cache, model_runner
 from playground.engines.contract import Delta, EngineOptions, Prompt, TokenLogprob
 from playground.engines.detokenizer import Detokenizer, TokenTable
 from playground.engines.onnx_engine import OnnxEngine, load_onnx_engine
@@ -321,13 +322,22 @@ def test_closing_fails_what_is_under_way(new_engine: NewEngine) -> None:
         list(stream)
 
 
-def test_memory_limits_the_context(new_engine: NewEngine, convert: Callable[[str], Path]) -> None:
+def test_memory_limits_the_context(
+    new_engine: NewEngine, convert: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
     bytes_per_token = 2 * 2 * 2 * 16 * 4
     engine = new_engine(kv_cache_mb=1)
     assert engine.capabilities.context_length == min(512, 2**20 // bytes_per_token)
     spec = make_spec("onnx", convert("fp32"))
     with pytest.raises(OutOfMemory, match="Raise kv_cache_mb"):
         load_onnx_engine(spec, EngineOptions(threads=1, kv_cache_mb=0), lambda _: None)
+
+    def refuse(size: int) -> None:
+        raise OSError(errno.ENOMEM, "no memory")
+
+    monkeypatch.setattr(kv_cache, "_reserve", refuse)
+    with pytest.raises(OutOfMemory, match="Lower max_batch"):
+        load_onnx_engine(spec, EngineOptions(threads=1), lambda _: None)
 
 
 @pytest.mark.parametrize("precision", ["int8", "int4"])

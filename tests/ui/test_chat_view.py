@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from playground.chat.run import RunSnapshot
 from playground.domain import SamplingParams
 from playground.errors import InvalidRequest, UnknownConversation, UnknownModel
 from playground.services import Services
@@ -129,12 +130,11 @@ def test_a_message_that_is_not_on_display_cannot_be_retried(services: Services, 
         chat_view.retried(empty, services.chat, words, "nothing")
 
 
-def test_a_live_answer_replaces_the_last_message_only(services: Services, words: Words, empty: ChatView) -> None:
-    view = asked(asked(empty, services, words, "One"), services, words, "Two")
-    run = services.chat.start(
-        chat_view._request(view, words, "Three", view.messages[-1].id),
-    )
-    assert run.wait(10)
-    view = chat_view.refreshed(view, services.chat)
-    shown = chat_view.following(view, run.snapshot())
-    assert [message.content for message in shown] == ["One", "One", "Two", "Two", "Three", "Three"]
+def test_a_live_answer_is_the_last_message_as_far_as_it_is_released(
+    services: Services, words: Words, empty: ChatView
+) -> None:
+    view = chat_view.sent(asked(empty, services, words, "One"), services.chat, words, text="Two", ticket="t")
+    snapshot = RunSnapshot(1, "Tw", "Hmm", None, (), 1, 0.1, None, None)
+    answer = chat_view.following(view, snapshot)
+    assert (answer.id, answer.content, answer.reasoning) == (view.messages[-1].id, "Tw", "Hmm")
+    finished(view, services)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
-from playground.ui.markdown import without_media
+from playground.ui.markdown import displayable
 
 
 @pytest.mark.parametrize(
@@ -24,7 +26,27 @@ from playground.ui.markdown import without_media
         ("~~~\n```\n<img>\n~~~\n<img>", "~~~\n```\n<img>\n~~~\n&lt;img>"),
         ("````\n```\n<img>\n````\n![a](b)", "````\n```\n<img>\n````\n&#33;[a](b)"),
         ("```\n<img> still code", "```\n<img> still code"),
+        ("<think>Hm.</think> <config key='1'>", "&lt;think>Hm.&lt;/think> &lt;config key='1'>"),
+        ("<!-- hidden --> <?php", "&lt;!-- hidden --> &lt;?php"),
+        ("<https://a.example> 1<2 if x<y", "<https://a.example> 1<2 if x&lt;y"),
+        ("$$x<y$$ and \\(i<n\\)", "$$x<y$$ and \\(i<n\\)"),
+        ("$$\nx<y <img>\n$$\nx<y", "$$\nx<y &lt;img>\n$$\nx&lt;y"),
     ],
 )
 def test_media_is_disarmed_outside_code(text: str, shown: str) -> None:
-    assert without_media(text) == shown
+    assert displayable(text, html=True) == shown
+
+
+def test_what_a_person_typed_is_shown_as_typed() -> None:
+    assert displayable("<b>bold</b> <br> ![x](u) `<br>`", html=False) == "&lt;b>bold&lt;/b> &lt;br> &#33;[x](u) `<br>`"
+
+
+@pytest.mark.parametrize("piece", ["`![a](b)<img ", "```\n", "`", "` `` ``` ", "<x\n", "\\(", "$$<", "!["])
+def test_hostile_text_costs_no_more_than_its_length(piece: str) -> None:
+    def work(times: int) -> float:
+        text = piece * times + "<img"
+        began = time.process_time()
+        displayable(text, html=True)
+        return time.process_time() - began
+
+    assert work(40_000) < 40 * max(work(4_000), 0.002)

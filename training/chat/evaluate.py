@@ -3,6 +3,7 @@
 import argparse
 import json
 import random
+import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -15,9 +16,10 @@ from training.chat.outside import read_clinc
 from training.chat.runtime import ExportedModel
 from training.console import say
 
-SETS = ("talk_en", "talk_vi", "knowledge_en", "knowledge_vi", "outside_en", "outside_vi", "dialogues")
+SETS = ("talk_en", "talk_vi", "knowledge_en", "knowledge_vi", "outside_en", "outside_vi", "dialogues", "sums")
 LANGUAGES = ("en", "vi")
 CLINC_SAMPLE = 200
+GREETINGS = ("intent:hello", "intent:how", "intent:morning", "intent:evening")
 SYSTEM_PROMPT = "You are a helpful assistant of a school. Stay polite."
 
 
@@ -78,6 +80,11 @@ def is_right(answer: str, question: Question) -> bool:
     return False
 
 
+def has_words(text: str) -> bool:
+    """Whether a text has any word; the answer to a sum has none and so is in no language."""
+    return re.search(r"[^\W\d_]{2}", text) is not None
+
+
 def is_vietnamese(text: str) -> bool:
     """Whether a text has Vietnamese letters outside quotation marks."""
     outside_quotes = "".join(text.split('"')[::2])
@@ -101,22 +108,30 @@ def examine(
     model: ExportedModel, name: str, questions: Sequence[Question], system: str | None = None
 ) -> tuple[Result, Result]:
     """Ask questions: how many answers were right, and how many in the language of the question."""
-    right, same_language = 0, 0
+    right, worded, same_language = 0, 0, 0
     missed: list[tuple[str, str]] = []
     for question in questions:
         answer = hold(model, question.turns, system)
-        same_language += is_vietnamese(answer) == (question.language == "vi")
+        if has_words(answer):
+            worded += 1
+            same_language += is_vietnamese(answer) == (question.language == "vi")
         if is_right(answer, question):
             right += 1
         else:
             missed.append((" / ".join(question.turns), answer))
-    return Result(name, right, len(questions), tuple(missed)), Result(name, same_language, len(questions))
+    return Result(name, right, len(questions), tuple(missed)), Result(name, same_language, worded)
 
 
 def clinc_questions(path: Path) -> Iterator[tuple[str, list[Question]]]:
     """Human questions of CLINC150's test split: small talk, and a sample of what must be declined."""
     extra = read_clinc(path, "test")
-    yield "clinc_talk", [Question("en", (text,), (f"intent:{intent}",)) for intent, text in extra.talk]
+    yield (
+        "clinc_talk",
+        [
+            Question("en", (text,), GREETINGS if intent == "hello" else (f"intent:{intent}",))
+            for intent, text in extra.talk
+        ],
+    )
     declined = random.Random(0).sample(extra.declined, CLINC_SAMPLE)
     yield "clinc_outside", [Question("en", (text,), ("declined", "declined_sum")) for text in declined]
 

@@ -175,7 +175,7 @@
     let hiddenAt = 0;
     document.addEventListener("visibilitychange", () => {
       if (document.hidden) hiddenAt = Date.now();
-      else if (state.value?.busy && Date.now() - hiddenAt > 10000) act("refresh"); // a phone cuts streams it hides
+      else if (state.value && Date.now() - hiddenAt > 10000) act("refresh"); // a phone cuts streams it hides
     });
     return (value) => {
       const was = state.value;
