@@ -10,11 +10,11 @@ FONT = ["Inter Variable", "ui-sans-serif", "system-ui", "-apple-system", "Segoe 
 MONO = ["JetBrains Mono Variable", "ui-monospace", "SFMono-Regular", "Menlo", "monospace"]
 
 TEAL = Color(
-    "#effcf9", "#d2f7ee", "#a7eedf", "#72dfcb", "#41c7b1", "#1fab98", "#138a7c", "#0f7d70", "#145851", "#154944",
+    "#effcf9", "#d2f7ee", "#a7eedf", "#72dfcb", "#41c7b1", "#1fab98", "#138a7c", "#0e776b", "#145851", "#154944",
     "#062b29", name="teal",
 )  # fmt: skip
 INK = Color(
-    "#f8f8f9", "#f1f1f3", "#e6e6ea", "#d6d6dc", "#92929e", "#6e6e79", "#55555f", "#3a3a43", "#2a2a31", "#18181c",
+    "#f8f8f9", "#f1f1f3", "#e6e6ea", "#d6d6dc", "#92929e", "#696974", "#55555f", "#3a3a43", "#2a2a31", "#18181c",
     "#121215", name="ink",
 )  # fmt: skip
 

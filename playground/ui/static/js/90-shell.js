@@ -18,14 +18,15 @@
     logo.src = playground.logo;
     logo.alt = "";
     const close = iconButton("close", word("shell.close_list"), toggleSide, "drawer-close");
-    element.replaceChildren(logo, el("h1", "", word("shell.name")), close);
+    element.replaceChildren(logo, el("p", "", word("shell.name")), close);
   };
 
   playground.islands.burger = (element) => () => {
     const button = iconButton("panel", word("shell.toggle_list"), toggleSide, "burger");
     button.id = "burger";
     button.append(icon("menu", 20));
-    element.replaceChildren(button);
+    // The page's one heading of the first level stands here, because the side bar can be closed.
+    element.replaceChildren(el("h1", "visually-hidden", word("shell.name")), button);
   };
 
   playground.islands.sidefoot = (element) => () => {
