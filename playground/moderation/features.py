@@ -22,6 +22,7 @@ ROWS = 1 << BITS
 _SPACE = 32
 _KEPT = "*!?@$"  # symbols that stand for letters or carry tone; all other ASCII symbols part words
 _PRIME = np.uint64(0x9E3779B97F4A7C15)
+_KINDS = np.arange(6, dtype=np.uint64)  # keeps words, pairs and the orders of n-grams apart
 _ODD = 0x100000001B3  # odd, so that it has an inverse modulo 2**64
 _INVERSE = pow(_ODD, -1, 1 << 64)
 
@@ -51,7 +52,7 @@ def read_words(text: str) -> Words:
     kept = codes != _SPACE
     kept[1:] |= kept[:-1]
     kept[0] = True
-    places = np.flatnonzero(kept)
+    places = kept.nonzero()[0]
     return Words(codes[places], places - 1, view)
 
 
@@ -59,22 +60,33 @@ def feature_rows(codes: Codes) -> tuple[Places, Places]:
     """Row numbers of all features, and for each the position in `codes` of a character of the word it belongs to."""
     wide = codes.astype(np.uint64)
     space = codes == _SPACE
-    rows: list[Places] = []
+    hashes: list[NDArray[np.uint64]] = []
     homes: list[Places] = []
     hashed, broken = wide[:-1] * _PRIME + wide[1:], space[1:-1]
     for order in range(3, 6):
         hashed = hashed[:-1] * _PRIME + wide[order - 1 :]
         if order > 3:
             broken = broken[:-1] | space[order - 2 : -1]
-        whole = np.flatnonzero(~broken)
-        rows.append(_row(hashed[whole], order))
+        whole = (~broken).nonzero()[0]
+        hashes.append(hashed[whole] + _KINDS[order])
         homes.append(whole + 1)
-    borders = np.flatnonzero(space)
+    borders = space.nonzero()[0]
     starts = borders[:-1] + 1
     words = _word_hashes(wide, starts, borders[1:])
-    rows += (_row(words, 1), _row(words[:-1] * _PRIME + words[1:], 2))
+    hashes += (words + _KINDS[1], words[:-1] * _PRIME + words[1:] + _KINDS[2])
     homes += (starts, starts[1:])
-    return np.concatenate(rows), np.concatenate(homes)
+    return _rows(np.concatenate(hashes)), np.concatenate(homes)
+
+
+def distinct(rows: Places) -> Places:
+    """The different ones among `rows`, in rising order."""
+    if len(rows) < 2:
+        return rows
+    ordered = np.sort(rows)
+    first = np.empty(len(ordered), dtype=bool)
+    first[0] = True
+    np.not_equal(ordered[1:], ordered[:-1], out=first[1:])
+    return ordered[first]
 
 
 def _word_hashes(wide: NDArray[np.uint64], starts: Places, stops: Places) -> NDArray[np.uint64]:
@@ -86,11 +98,12 @@ def _word_hashes(wide: NDArray[np.uint64], starts: Places, stops: Places) -> NDA
     return hashed
 
 
-def _row(hashed: NDArray[np.uint64], kind: int) -> Places:
-    mixed = (hashed + np.uint64(kind)) * _PRIME
+def _rows(hashed: NDArray[np.uint64]) -> Places:
+    mixed = hashed * _PRIME
     mixed ^= mixed >> np.uint64(29)
     mixed *= _PRIME
-    return (mixed >> np.uint64(64 - BITS)).astype(np.int64)
+    mixed >>= np.uint64(64 - BITS)
+    return mixed.astype(np.int64)
 
 
 @lru_cache(maxsize=1)

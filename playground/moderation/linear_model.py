@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import math
 import zipfile
 from dataclasses import dataclass
 from itertools import pairwise
@@ -18,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from playground.errors import DetectorUnavailable
-from playground.moderation.features import ROWS, Words, feature_rows, read_words
+from playground.moderation.features import ROWS, Words, distinct, feature_rows, read_words
 
 Scores = NDArray[np.float64]
 _COLUMNS = 8  # up to seven labels and the squared length, one byte each: a row is one 64-bit number
@@ -50,22 +51,22 @@ class LinearModel:
     def score(self, text: str) -> Scores:
         """The probability of every label, each from 0 to 1; `text` may have any length."""
         rows, _ = feature_rows(read_words(text).codes)
-        return self.probabilities(self.sums(np.unique(rows)))
+        return self.probabilities(self.sums(distinct(rows)))
 
     def sums(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """What the given distinct rows add up to, per column."""
-        values = np.take(self.table, rows).view(np.int8).reshape(-1, _COLUMNS)
+        values = self.table[rows].view(np.int8).reshape(-1, _COLUMNS)
         added: NDArray[np.int64] = values.sum(axis=0, dtype=np.int64)
         return added
 
     def probabilities(self, sums: NDArray[np.int64]) -> Scores:
         """The logistic function of the scaled sums."""
-        logits = self.biases + self.scales * sums[: len(self.labels)] / self._length(sums)
+        logits = self.biases + self.scales * (sums[: len(self.labels)] / self._length(sums))
         chances: Scores = 1 / (1 + np.exp(-logits))
         return chances
 
     def _length(self, sums: NDArray[np.int64]) -> float:
-        return float(np.sqrt(self.norm_scale * sums[-1] + self.steady))
+        return math.sqrt(self.norm_scale * int(sums[-1]) + self.steady)
 
     def shares(self, text: str, label: str) -> list[WordShare]:
         """What every word adds to the log-odds of `label`, in the order of the text; with the bias they are the sum.
@@ -75,10 +76,10 @@ class LinearModel:
         column = self.labels.index(label)
         words = read_words(text)
         rows, homes = feature_rows(words.codes)
-        distinct, first = np.unique(rows, return_index=True)
-        if not len(distinct):
+        different, first = np.unique(rows, return_index=True)
+        if not len(different):
             return []
-        values = np.take(self.table, distinct).view(np.int8).reshape(-1, _COLUMNS).astype(np.int64)
+        values = np.take(self.table, different).view(np.int8).reshape(-1, _COLUMNS).astype(np.int64)
         ids = np.cumsum(words.codes == 32)[homes[first]] - 1
         per_word = np.bincount(ids, weights=values[:, column])
         factor = self.scales[column] / self._length(values.sum(axis=0))

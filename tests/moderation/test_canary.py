@@ -32,6 +32,7 @@ BLOCKED = {
     "token": ("secrets", "zq ghp_16C7e42F292c6912E7710c838347Ae178B4a zq"),
     "key": ("secrets", "-----BEGIN PRIVATE KEY-----\nMIIEzqzqzqzq\nzqzq==\n-----END PRIVATE KEY-----"),
     "assignment": ("secrets", 'zq api_key = "8f3a9b2c7d1e4f60a5b8" zq'),
+    "insult": ("embedded", "zq you are such a stupid pathetic idiot zq"),
     "image": ("remote_images", "zq ![zq](http://zq.example/zq.png) zq"),
 }
 FRAMES = {
@@ -49,7 +50,7 @@ def blocking(tmp_path_factory: pytest.TempPathFactory) -> PolicyModerator:
     """A policy that blocks whatever any detector finds."""
     path = Path(tmp_path_factory.mktemp("policy")) / "block.toml"
     categories = ("profanity", "slur", "abuse", "sexual", "email", "phone", "card", "id_number", "bank_account",
-                  "secret", "remote_image")  # fmt: skip
+                  "secret", "remote_image", "toxicity")  # fmt: skip
     lines = [f'{category} = {{ action = "block", threshold = 0.3 }}' for category in categories]
     path.write_text('extends = "standard"\n[output]\n' + "\n".join(lines), encoding="utf-8")
     return build_moderator(path)
