@@ -43,39 +43,65 @@ class Words:
 
 
 def read_words(text: str) -> Words:
-    """The words of `text`; just a border when there are none."""
+    """The words of `text`, with their places; just a border when there are none."""
     view = normalise(text)
-    raw = np.frombuffer(view.text.lower().encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
+    codes, places = _spaced(view.text.lower())
+    return Words(codes, places, view)
+
+
+def word_codes(text: str) -> Codes:
+    """Only the code points of `read_words`, which is quicker for plain English."""
+    plain = normalise(text).text.lower()
+    if not plain.isascii():
+        return _spaced(plain)[0]
+    words = b" ".join(plain.encode("ascii").translate(_ascii_bytes()).split())
+    return np.frombuffer(b" " + words + b" " if words else b" ", dtype=np.uint8).astype(np.uint32)
+
+
+def _spaced(plain: str) -> tuple[Codes, Places]:
+    raw = np.frombuffer(plain.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
     codes = np.full(len(raw) + 2, _SPACE, dtype=np.uint32)
-    codes[1:-1] = np.where(raw < 128, _ascii()[np.minimum(raw, 127)], raw)
+    table = np.frombuffer(_ascii_bytes()[:128], dtype=np.uint8)
+    codes[1:-1] = np.where(raw < 128, table[np.minimum(raw, 127)], raw)
     codes[1:-1][(raw >= 0x2000) & (raw < 0x2070)] = _SPACE  # general punctuation
     kept = codes != _SPACE
     kept[1:] |= kept[:-1]
     kept[0] = True
     places = kept.nonzero()[0]
-    return Words(codes[places], places - 1, view)
+    return codes[places], places - 1
 
 
-def feature_rows(codes: Codes) -> tuple[Places, Places]:
-    """Row numbers of all features, and for each the position in `codes` of a character of the word it belongs to."""
+def feature_rows(codes: Codes) -> Places:
+    """Row numbers of all features, as often as they occur."""
     wide = codes.astype(np.uint64)
     space = codes == _SPACE
-    hashes: list[NDArray[np.uint64]] = []
-    homes: list[Places] = []
-    hashed, broken = wide[:-1] * _PRIME + wide[1:], space[1:-1]
-    for order in range(3, 6):
-        hashed = hashed[:-1] * _PRIME + wide[order - 1 :]
-        if order > 3:
-            broken = broken[:-1] | space[order - 2 : -1]
-        whole = (~broken).nonzero()[0]
-        hashes.append(hashed[whole] + _KINDS[order])
-        homes.append(whole + 1)
+    three = (wide[:-2] * _PRIME + wide[1:-1]) * _PRIME + wide[2:]
+    four = three[:-1] * _PRIME + wide[3:]
+    five = four[:-1] * _PRIME + wide[4:]
+    grams = np.concatenate((three + _KINDS[3], four + _KINDS[4], five + _KINDS[5]))[_unbroken(space)]
     borders = space.nonzero()[0]
-    starts = borders[:-1] + 1
-    words = _word_hashes(wide, starts, borders[1:])
-    hashes += (words + _KINDS[1], words[:-1] * _PRIME + words[1:] + _KINDS[2])
-    homes += (starts, starts[1:])
-    return _rows(np.concatenate(hashes)), np.concatenate(homes)
+    words = _word_hashes(wide, borders[:-1] + 1, borders[1:])
+    pairs = words[:-1] * _PRIME + words[1:]
+    return _rows(np.concatenate((grams, words + _KINDS[1], pairs + _KINDS[2])))
+
+
+def feature_homes(codes: Codes) -> Places:
+    """For every feature of `feature_rows`, in the same order, which word it belongs to (the first one is 0).
+
+    A pair of words belongs to the second one.
+    """
+    space = codes == _SPACE
+    word_of = space.cumsum() - 1  # of a character inside of a word
+    orders = [word_of[1 : len(codes) - order + 2] for order in range(3, 6)]
+    count = int(space.sum()) - 1
+    return np.concatenate((np.concatenate(orders)[_unbroken(space)], np.arange(count), np.arange(1, max(count, 1))))
+
+
+def _unbroken(space: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Which of all runs of 3, then of 4, then of 5 characters have no space inside (at either end there may be one)."""
+    three = ~space[1:-1]
+    four = three[:-1] & three[1:]
+    return np.concatenate((three, four, four[:-1] & three[2:]))
 
 
 def distinct(rows: Places) -> Places:
@@ -107,12 +133,9 @@ def _rows(hashed: NDArray[np.uint64]) -> Places:
 
 
 @lru_cache(maxsize=1)
-def _ascii() -> Codes:
-    table = np.full(128, _SPACE, dtype=np.uint32)
-    for code in range(128):
-        if chr(code).isalnum() or chr(code) in _KEPT:
-            table[code] = code
-    return table
+def _ascii_bytes() -> bytes:
+    """For every ASCII code what it is read as; a table for `bytes.translate`."""
+    return bytes(code if code < 128 and (chr(code).isalnum() or chr(code) in _KEPT) else _SPACE for code in range(256))
 
 
 @lru_cache(maxsize=4)

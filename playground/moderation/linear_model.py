@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from playground.errors import DetectorUnavailable
-from playground.moderation.features import ROWS, Words, distinct, feature_rows, read_words
+from playground.moderation.features import ROWS, Words, distinct, feature_homes, feature_rows, read_words, word_codes
 
 Scores = NDArray[np.float64]
 _COLUMNS = 8  # up to seven labels and the squared length, one byte each: a row is one 64-bit number
@@ -50,7 +50,7 @@ class LinearModel:
 
     def score(self, text: str) -> Scores:
         """The probability of every label, each from 0 to 1; `text` may have any length."""
-        rows, _ = feature_rows(read_words(text).codes)
+        rows = feature_rows(word_codes(text))
         return self.probabilities(self.sums(distinct(rows)))
 
     def sums(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -75,15 +75,15 @@ class LinearModel:
         """
         column = self.labels.index(label)
         words = read_words(text)
-        rows, homes = feature_rows(words.codes)
-        different, first = np.unique(rows, return_index=True)
+        different, first = np.unique(feature_rows(words.codes), return_index=True)
         if not len(different):
             return []
         values = np.take(self.table, different).view(np.int8).reshape(-1, _COLUMNS).astype(np.int64)
-        ids = np.cumsum(words.codes == 32)[homes[first]] - 1
-        per_word = np.bincount(ids, weights=values[:, column])
+        homes = feature_homes(words.codes)[first]
+        spans = _spans(words)
+        per_word = np.bincount(homes, weights=values[:, column], minlength=len(spans))
         factor = self.scales[column] / self._length(values.sum(axis=0))
-        return [WordShare(span, float(share * factor)) for span, share in zip(_spans(words), per_word, strict=True)]
+        return [WordShare(span, float(share * factor)) for span, share in zip(spans, per_word, strict=True)]
 
 
 class ScoreStream:
@@ -118,17 +118,16 @@ class ScoreStream:
         return self._model.probabilities(self._sums + self._model.sums(np.array(rest, dtype=np.int64)))
 
     def _new_rows(self, text: str) -> list[int]:
-        rows, _ = feature_rows(read_words(text).codes)
-        return [row for row in set(rows.tolist()) if row not in self._seen]
+        return [row for row in set(feature_rows(word_codes(text)).tolist()) if row not in self._seen]
 
 
 def _last_word(text: str) -> str:
     """The end of `text` from the last place on where a word begins, read back as it is scored."""
-    words = read_words(text)
-    borders = np.flatnonzero(words.codes == 32)
+    codes = word_codes(text)
+    borders = np.flatnonzero(codes == 32)
     if len(borders) < 2:
         return ""
-    return "".join(map(chr, words.codes[borders[-2] + 1 : borders[-1]].tolist()))
+    return "".join(map(chr, codes[borders[-2] + 1 : borders[-1]].tolist()))
 
 
 def _spans(words: Words) -> list[tuple[int, int]]:
