@@ -58,7 +58,7 @@ def test_figures_of_a_classifier(rows: Path) -> None:
     (outcome,) = result.detectors
     figures = outcome.figures["toxic"]
     assert (figures.n, figures.positives) == (5, 3)
-    assert outcome.thresholds["toxic"] == 0.95
+    assert outcome.thresholds["toxic"] == 0.9
     assert outcome.categories["toxic"] == "toxicity"
     # Pairs of a positive and a negative: 2 + 2 won, "hidden malice" loses to 0.5 and ties with 0.
     assert figures.values["auc"] == pytest.approx(4.5 / 6)
