@@ -176,15 +176,21 @@ def _first_token(subject: Subject, prompt: list[int]) -> float:
 
 
 def _memory_row(subject: Subject) -> Row:
-    """What a conversation of many tokens adds to the memory of the process, against the size of its keys and values."""
-    tokens = min(1000, subject.runner.capacity - 2)
-    warm, measured = (random.Random(seed).choices(range(3, 300), k=tokens) for seed in (8, 9))
+    """What conversations add to the memory of the process, against the size of their keys and values."""
+    tokens, count = min(1000, subject.runner.capacity - 2), 4
+    warm, *measured = (random.Random(seed).choices(range(3, 300), k=tokens) for seed in range(count + 1))
     _first_token(subject, warm)
     before = _resident()
-    _first_token(subject, measured)
-    grown = (_resident() - before) / (tokens * subject.runner.cache.bytes_per_token)
-    size = tokens * subject.runner.cache.bytes_per_token / 2**20
-    return Row(f"{subject.name}: memory of a conversation / its keys and values", grown, "x", detail=f"{size:.1f} MiB")
+    for prompt in measured:
+        _first_token(subject, prompt)
+    size = count * tokens * subject.runner.cache.bytes_per_token
+    detail = f"{count} of {size / count / 2**20:.1f} MiB"
+    return Row(
+        f"{subject.name}: memory of conversations / their keys and values",
+        (_resident() - before) / size,
+        "x",
+        detail=detail,
+    )
 
 
 def _resident() -> int:
