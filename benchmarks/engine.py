@@ -63,10 +63,10 @@ def measure() -> Iterator[Row]:
 def _measure(folder: Path, name: str, steps: int) -> Iterator[Row]:
     subject = _load(folder, name, steps)
     try:
+        yield _memory_row(subject)
         yield from _decode_rows(subject)
         if subject.runner.capacity > HISTORY + max(NEW_TURNS):
             yield from _follow_up_rows(subject)
-        yield _memory_row(subject)
     finally:
         subject.engine.close()
 
@@ -151,12 +151,12 @@ def _streams(subject: Subject, count: int) -> Speed:
 def _follow_up_rows(subject: Subject) -> Iterator[Row]:
     """Time to the first token of a turn after a long history, against a first turn with as many tokens."""
     random_ids = random.Random(7)
-    history = [random_ids.randrange(3, 300) for _ in range(HISTORY)]
+    history = random_ids.choices(range(3, 300), k=HISTORY)
     whole = _first_token(subject, history)
     for new in NEW_TURNS:
         first, follow_up = [], []
         for _ in range(FOLLOW_UP_ROUNDS):
-            turn = [random_ids.randrange(3, 300) for _ in range(new)]
+            turn = random_ids.choices(range(3, 300), k=new)
             first.append(_first_token(subject, turn))
             follow_up.append(_first_token(subject, history + turn))
         ratio = statistics.median(later / earlier for later, earlier in zip(follow_up, first, strict=True))
@@ -176,13 +176,21 @@ def _first_token(subject: Subject, prompt: list[int]) -> float:
 
 
 def _memory_row(subject: Subject) -> Row:
-    """What a conversation of many tokens adds to the memory of the process, against the size of its keys and values."""
-    tokens = min(1000, subject.runner.capacity - 2)
+    """What conversations add to the memory of the process, against the size of their keys and values."""
+    tokens, count = min(1000, subject.runner.capacity - 2), 4
+    warm, *measured = (random.Random(seed).choices(range(3, 300), k=tokens) for seed in range(count + 1))
+    _first_token(subject, warm)
     before = _resident()
-    _first_token(subject, [random.Random(9).randrange(3, 300) for _ in range(tokens)])
-    grown = (_resident() - before) / (tokens * subject.runner.cache.bytes_per_token)
-    size = tokens * subject.runner.cache.bytes_per_token / 2**20
-    return Row(f"{subject.name}: memory of a conversation / its keys and values", grown, "x", detail=f"{size:.1f} MiB")
+    for prompt in measured:
+        _first_token(subject, prompt)
+    size = count * tokens * subject.runner.cache.bytes_per_token
+    detail = f"{count} of {size / count / 2**20:.1f} MiB"
+    return Row(
+        f"{subject.name}: memory of conversations / their keys and values",
+        (_resident() - before) / size,
+        "x",
+        detail=detail,
+    )
 
 
 def _resident() -> int:

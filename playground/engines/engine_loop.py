@@ -21,7 +21,7 @@ from playground.errors import EngineError
 
 logger = logging.getLogger(__name__)
 
-BURST_SECONDS = 0.015
+BURST_SECONDS = 0.02
 # While others write, a chunk of a prompt is cut to take about this long, and they get as long before the next one.
 TURN_SECONDS = 0.1
 _MIN_CHUNK = 16

@@ -17,7 +17,7 @@ Event = Delta | Loading | Queued | list[float] | PlaygroundError
 Listener = Callable[[Event], None]
 
 # Text is handed on at most this often, and a sign of life at least that often.
-FLUSH_SECONDS = 0.015
+FLUSH_SECONDS = 0.02
 LIFE_SECONDS = 1.0
 
 
