@@ -22,6 +22,7 @@ ROWS = 1 << BITS
 _SPACE = 32
 _KEPT = "*!?@$"  # symbols that stand for letters or carry tone; all other ASCII symbols part words
 _PRIME = np.uint64(0x9E3779B97F4A7C15)
+_KINDS = np.arange(6, dtype=np.uint64)  # keeps words, pairs and the orders of n-grams apart
 _ODD = 0x100000001B3  # odd, so that it has an inverse modulo 2**64
 _INVERSE = pow(_ODD, -1, 1 << 64)
 
@@ -42,39 +43,76 @@ class Words:
 
 
 def read_words(text: str) -> Words:
-    """The words of `text`; just a border when there are none."""
+    """The words of `text`, with their places; just a border when there are none."""
     view = normalise(text)
-    raw = np.frombuffer(view.text.lower().encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
+    codes, places = _spaced(view.text.lower())
+    return Words(codes, places, view)
+
+
+def word_codes(text: str) -> Codes:
+    """Only the code points of `read_words`, which is quicker for plain English."""
+    plain = normalise(text).text.lower()
+    if not plain.isascii():
+        return _spaced(plain)[0]
+    words = b" ".join(plain.encode("ascii").translate(_ascii_bytes()).split())
+    return np.frombuffer(b" " + words + b" " if words else b" ", dtype=np.uint8).astype(np.uint32)
+
+
+def _spaced(plain: str) -> tuple[Codes, Places]:
+    raw = np.frombuffer(plain.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
     codes = np.full(len(raw) + 2, _SPACE, dtype=np.uint32)
-    codes[1:-1] = np.where(raw < 128, _ascii()[np.minimum(raw, 127)], raw)
+    table = np.frombuffer(_ascii_bytes()[:128], dtype=np.uint8)
+    codes[1:-1] = np.where(raw < 128, table[np.minimum(raw, 127)], raw)
     codes[1:-1][(raw >= 0x2000) & (raw < 0x2070)] = _SPACE  # general punctuation
     kept = codes != _SPACE
     kept[1:] |= kept[:-1]
     kept[0] = True
-    places = np.flatnonzero(kept)
-    return Words(codes[places], places - 1, view)
+    places = kept.nonzero()[0]
+    return codes[places], places - 1
 
 
-def feature_rows(codes: Codes) -> tuple[Places, Places]:
-    """Row numbers of all features, and for each the position in `codes` of a character of the word it belongs to."""
+def feature_rows(codes: Codes) -> Places:
+    """Row numbers of all features, as often as they occur."""
     wide = codes.astype(np.uint64)
     space = codes == _SPACE
-    rows: list[Places] = []
-    homes: list[Places] = []
-    hashed, broken = wide[:-1] * _PRIME + wide[1:], space[1:-1]
-    for order in range(3, 6):
-        hashed = hashed[:-1] * _PRIME + wide[order - 1 :]
-        if order > 3:
-            broken = broken[:-1] | space[order - 2 : -1]
-        whole = np.flatnonzero(~broken)
-        rows.append(_row(hashed[whole], order))
-        homes.append(whole + 1)
-    borders = np.flatnonzero(space)
-    starts = borders[:-1] + 1
-    words = _word_hashes(wide, starts, borders[1:])
-    rows += (_row(words, 1), _row(words[:-1] * _PRIME + words[1:], 2))
-    homes += (starts, starts[1:])
-    return np.concatenate(rows), np.concatenate(homes)
+    three = (wide[:-2] * _PRIME + wide[1:-1]) * _PRIME + wide[2:]
+    four = three[:-1] * _PRIME + wide[3:]
+    five = four[:-1] * _PRIME + wide[4:]
+    grams = np.concatenate((three + _KINDS[3], four + _KINDS[4], five + _KINDS[5]))[_unbroken(space)]
+    borders = space.nonzero()[0]
+    words = _word_hashes(wide, borders[:-1] + 1, borders[1:])
+    pairs = words[:-1] * _PRIME + words[1:]
+    return _rows(np.concatenate((grams, words + _KINDS[1], pairs + _KINDS[2])))
+
+
+def feature_homes(codes: Codes) -> Places:
+    """For every feature of `feature_rows`, in the same order, which word it belongs to (the first one is 0).
+
+    A pair of words belongs to the second one.
+    """
+    space = codes == _SPACE
+    word_of = space.cumsum() - 1  # of a character inside of a word
+    orders = [word_of[1 : len(codes) - order + 2] for order in range(3, 6)]
+    count = int(space.sum()) - 1
+    return np.concatenate((np.concatenate(orders)[_unbroken(space)], np.arange(count), np.arange(1, max(count, 1))))
+
+
+def _unbroken(space: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Which of all runs of 3, then of 4, then of 5 characters have no space inside (at either end there may be one)."""
+    three = ~space[1:-1]
+    four = three[:-1] & three[1:]
+    return np.concatenate((three, four, four[:-1] & three[2:]))
+
+
+def distinct(rows: Places) -> Places:
+    """The different ones among `rows`, in rising order."""
+    if len(rows) < 2:
+        return rows
+    ordered = np.sort(rows)
+    first = np.empty(len(ordered), dtype=bool)
+    first[0] = True
+    np.not_equal(ordered[1:], ordered[:-1], out=first[1:])
+    return ordered[first]
 
 
 def _word_hashes(wide: NDArray[np.uint64], starts: Places, stops: Places) -> NDArray[np.uint64]:
@@ -86,20 +124,18 @@ def _word_hashes(wide: NDArray[np.uint64], starts: Places, stops: Places) -> NDA
     return hashed
 
 
-def _row(hashed: NDArray[np.uint64], kind: int) -> Places:
-    mixed = (hashed + np.uint64(kind)) * _PRIME
+def _rows(hashed: NDArray[np.uint64]) -> Places:
+    mixed = hashed * _PRIME
     mixed ^= mixed >> np.uint64(29)
     mixed *= _PRIME
-    return (mixed >> np.uint64(64 - BITS)).astype(np.int64)
+    mixed >>= np.uint64(64 - BITS)
+    return mixed.astype(np.int64)
 
 
 @lru_cache(maxsize=1)
-def _ascii() -> Codes:
-    table = np.full(128, _SPACE, dtype=np.uint32)
-    for code in range(128):
-        if chr(code).isalnum() or chr(code) in _KEPT:
-            table[code] = code
-    return table
+def _ascii_bytes() -> bytes:
+    """For every ASCII code what it is read as; a table for `bytes.translate`."""
+    return bytes(code if code < 128 and (chr(code).isalnum() or chr(code) in _KEPT) else _SPACE for code in range(256))
 
 
 @lru_cache(maxsize=4)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import math
 import zipfile
 from dataclasses import dataclass
 from itertools import pairwise
@@ -18,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from playground.errors import DetectorUnavailable
-from playground.moderation.features import ROWS, Words, feature_rows, read_words
+from playground.moderation.features import ROWS, Words, distinct, feature_homes, feature_rows, read_words, word_codes
 
 Scores = NDArray[np.float64]
 _COLUMNS = 8  # up to seven labels and the squared length, one byte each: a row is one 64-bit number
@@ -49,23 +50,23 @@ class LinearModel:
 
     def score(self, text: str) -> Scores:
         """The probability of every label, each from 0 to 1; `text` may have any length."""
-        rows, _ = feature_rows(read_words(text).codes)
-        return self.probabilities(self.sums(np.unique(rows)))
+        rows = feature_rows(word_codes(text))
+        return self.probabilities(self.sums(distinct(rows)))
 
     def sums(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """What the given distinct rows add up to, per column."""
-        values = np.take(self.table, rows).view(np.int8).reshape(-1, _COLUMNS)
+        values = self.table[rows].view(np.int8).reshape(-1, _COLUMNS)
         added: NDArray[np.int64] = values.sum(axis=0, dtype=np.int64)
         return added
 
     def probabilities(self, sums: NDArray[np.int64]) -> Scores:
         """The logistic function of the scaled sums."""
-        logits = self.biases + self.scales * sums[: len(self.labels)] / self._length(sums)
+        logits = self.biases + self.scales * (sums[: len(self.labels)] / self._length(sums))
         chances: Scores = 1 / (1 + np.exp(-logits))
         return chances
 
     def _length(self, sums: NDArray[np.int64]) -> float:
-        return float(np.sqrt(self.norm_scale * sums[-1] + self.steady))
+        return math.sqrt(self.norm_scale * int(sums[-1]) + self.steady)
 
     def shares(self, text: str, label: str) -> list[WordShare]:
         """What every word adds to the log-odds of `label`, in the order of the text; with the bias they are the sum.
@@ -74,15 +75,15 @@ class LinearModel:
         """
         column = self.labels.index(label)
         words = read_words(text)
-        rows, homes = feature_rows(words.codes)
-        distinct, first = np.unique(rows, return_index=True)
-        if not len(distinct):
+        different, first = np.unique(feature_rows(words.codes), return_index=True)
+        if not len(different):
             return []
-        values = np.take(self.table, distinct).view(np.int8).reshape(-1, _COLUMNS).astype(np.int64)
-        ids = np.cumsum(words.codes == 32)[homes[first]] - 1
-        per_word = np.bincount(ids, weights=values[:, column])
+        values = np.take(self.table, different).view(np.int8).reshape(-1, _COLUMNS).astype(np.int64)
+        homes = feature_homes(words.codes)[first]
+        spans = _spans(words)
+        per_word = np.bincount(homes, weights=values[:, column], minlength=len(spans))
         factor = self.scales[column] / self._length(values.sum(axis=0))
-        return [WordShare(span, float(share * factor)) for span, share in zip(_spans(words), per_word, strict=True)]
+        return [WordShare(span, float(share * factor)) for span, share in zip(spans, per_word, strict=True)]
 
 
 class ScoreStream:
@@ -117,17 +118,16 @@ class ScoreStream:
         return self._model.probabilities(self._sums + self._model.sums(np.array(rest, dtype=np.int64)))
 
     def _new_rows(self, text: str) -> list[int]:
-        rows, _ = feature_rows(read_words(text).codes)
-        return [row for row in set(rows.tolist()) if row not in self._seen]
+        return [row for row in set(feature_rows(word_codes(text)).tolist()) if row not in self._seen]
 
 
 def _last_word(text: str) -> str:
     """The end of `text` from the last place on where a word begins, read back as it is scored."""
-    words = read_words(text)
-    borders = np.flatnonzero(words.codes == 32)
+    codes = word_codes(text)
+    borders = np.flatnonzero(codes == 32)
     if len(borders) < 2:
         return ""
-    return "".join(map(chr, words.codes[borders[-2] + 1 : borders[-1]].tolist()))
+    return "".join(map(chr, codes[borders[-2] + 1 : borders[-1]].tolist()))
 
 
 def _spans(words: Words) -> list[tuple[int, int]]:

@@ -41,7 +41,12 @@ _PHONE_SHAPES = (
     (_VIETNAMESE_BARE, 0.6),
 )
 _CARD = _number(r"[0-9](?:[ -]?[0-9]){12,18}")
-_CARD_PREFIX = re.compile(r"4|5[1-5]|2(?:22[1-9]|2[3-9]|[3-6]|7[01]|720)|3[47]|35|6(?:011|4[4-9]|5|2)|9704")
+# Issuers by the first digits, with the lengths they use; 9704 is Vietnam's NAPAS.
+_ISSUED = re.compile(
+    r"4(?:[0-9]{12}|[0-9]{15}|[0-9]{18})|5[1-5][0-9]{14}|2(?:22[1-9]|2[3-9][0-9]|[3-6][0-9]{2}|7[01][0-9]|720)[0-9]{12}"
+    r"|3[47][0-9]{13}|3(?:0[0-5]|[689][0-9])[0-9]{11}|35[0-9]{14,17}|6(?:011|4[4-9][0-9]|5[0-9]{2}|2[0-9]{2})[0-9]{12,15}"
+    r"|9704[0-9]{12}(?:[0-9]{3})?"
+)
 _TWELVE = _number(r"[0-9]{3} ?[0-9]{3} ?[0-9]{3} ?[0-9]{3}")
 _NINE = _number(r"[0-9]{3} ?[0-9]{3} ?[0-9]{3}")
 _SOCIAL_SECURITY = _number(r"(?!000|666|9)[0-9]{3}-(?!00)[0-9]{2}-(?!0000)[0-9]{4}")
@@ -141,7 +146,7 @@ def passes_luhn(digits: str) -> bool:
 def _cards(view: str) -> Iterator[Place]:
     for match in _CARD.finditer(view):
         digits = _digits(match[1])
-        if _CARD_PREFIX.match(digits) and len(set(digits)) > 1 and passes_luhn(digits):
+        if _ISSUED.fullmatch(digits) and len(set(digits)) > 1 and passes_luhn(digits):
             yield *match.span(1), "card", 0.95, "luhn"
 
 

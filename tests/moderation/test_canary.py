@@ -36,6 +36,7 @@ BLOCKED = {
     "assignment": ("secrets", 'zq api_key = "8f3a9b2c7d1e4f60a5b8" zq'),
     "own word": ("own_rules", "zq z.o.r.g.l.e zq"),
     "own pattern": ("own_rules", "zq ACME-\u200b123456 zq"),
+    "insult": ("embedded", "zq you are such a stupid pathetic idiot zq"),
     "image": ("remote_images", "zq ![zq](http://zq.example/zq.png) zq"),
 }
 RULES = """
@@ -64,7 +65,7 @@ def blocking(tmp_path_factory: pytest.TempPathFactory) -> PolicyModerator:
     """A policy that blocks whatever any detector finds."""
     path = Path(tmp_path_factory.mktemp("policy")) / "block.toml"
     categories = ("profanity", "slur", "abuse", "sexual", "email", "phone", "card", "id_number", "bank_account",
-                  "secret", "remote_image")  # fmt: skip
+                  "secret", "remote_image", "toxicity")  # fmt: skip
     lines = [f'{category} = {{ action = "block", threshold = 0.3 }}' for category in categories]
     path.write_text('extends = "standard"\n[output]\n' + "\n".join(lines), encoding="utf-8")
     rules = path.with_name("rules.toml")

@@ -5,11 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from playground.moderation.features import ROWS, feature_rows, read_words
+from playground.moderation.features import ROWS, distinct, feature_homes, feature_rows, read_words, word_codes
 
 
 def rows(text: str) -> list[int]:
-    return sorted(feature_rows(read_words(text).codes)[0].tolist())
+    return sorted(feature_rows(word_codes(text)).tolist())
 
 
 def shown(text: str) -> str:
@@ -55,10 +55,20 @@ def test_word_order_matters_to_pairs_only() -> None:
 @given(st.text())
 def test_rows_and_homes_are_in_range(text: str) -> None:
     words = read_words(text)
-    found, homes = feature_rows(words.codes)
+    found, homes = feature_rows(words.codes), feature_homes(words.codes)
     assert len(found) == len(homes)
     assert all(0 <= row < ROWS for row in found.tolist())
-    assert all(words.codes[home] != 32 for home in homes.tolist())
+    assert all(0 <= home < int((words.codes == 32).sum()) - 1 for home in homes.tolist())
     assert words.codes[0] == words.codes[-1] == 32
     assert len(words.codes) == len(words.places)
     assert np.all(np.diff(words.places) > 0)
+
+
+@given(st.text())
+def test_both_ways_to_read_words_agree(text: str) -> None:
+    assert np.array_equal(word_codes(text), read_words(text).codes)
+
+
+@given(st.lists(st.integers(min_value=0, max_value=20)))
+def test_distinct(numbers: list[int]) -> None:
+    assert distinct(np.array(numbers, dtype=np.int64)).tolist() == sorted(set(numbers))

@@ -35,9 +35,8 @@ def test_it_is_what_the_contract_says() -> None:
 def test_input_under_the_standard_policy(text: str, action: Action, category: str) -> None:
     screened = moderator().check_input(text)
     assert screened.verdict is not None
-    assert screened.verdict.decisive is not None
     assert screened.verdict.action is action
-    assert screened.verdict.decisive.finding.category == category
+    assert category in {ruling.finding.category for ruling in screened.verdict.rulings if ruling.action is action}
     assert screened.verdict.direction is Direction.INPUT
     assert screened.text == ("" if action is Action.BLOCK else text)
     assert screened.blocked is (action is Action.BLOCK)

@@ -46,7 +46,7 @@ def test_whatever_comes_nothing_breaks_and_nothing_is_added(text: str, size: int
 
 @many
 @given(
-    st.lists(st.sampled_from(["word", " ", ". ", ", ", "\n", "xin", "chào", "đường", "42", "(", ")", "é", "🙂", "\t"])),
+    st.lists(st.sampled_from(["word", " ", ". ", ", ", "\n", "xin", "chào", "đường", "x1", "(", ")", "é", "🙂", "\t"])),
     sizes,
 )
 def test_harmless_text_is_released_verbatim(words: list[str], size: int) -> None:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.sparse import csr_matrix, diags
 
-from playground.moderation.features import ROWS, feature_rows, read_words
+from playground.moderation.features import ROWS, distinct, feature_rows, word_codes
 from training.moderation.corpus import LABELS, Example
 
 STEADY = 60.0
@@ -38,7 +38,7 @@ def count_features(texts: Sequence[str]) -> csr_matrix:
     """One row per text with a one for every distinct feature."""
     indices, starts = [], [0]
     for text in texts:
-        rows = np.unique(feature_rows(read_words(text).codes)[0])
+        rows = distinct(feature_rows(word_codes(text)))
         indices.append(rows.astype(np.int32))
         starts.append(starts[-1] + len(rows))
     joined = np.concatenate(indices)
