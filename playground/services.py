@@ -13,8 +13,8 @@ from playground.config import Settings
 from playground.domain import Direction
 from playground.engines.contract import EngineOptions
 from playground.engines.pool import EnginePool
-from playground.engines.registry import ENGINES
-from playground.errors import ConfigError, DetectorUnavailable, StorageError, UnknownModel
+from playground.engines.registry import kind_of
+from playground.errors import ConfigError, DetectorUnavailable, ModelLoadError, StorageError, UnknownModel
 from playground.moderation.contract import Moderator
 from playground.moderation.moderator import equip
 from playground.moderation.own_rules import FILE as RULES_FILE
@@ -116,9 +116,10 @@ def _remote(settings: Settings) -> RemoteEndpointDetector:
 def _catalog(settings: Settings) -> Catalog:
     catalog = Catalog.load([SHIPPED, settings.models_file] if settings.models_file else [SHIPPED])
     for spec in catalog:
-        if spec.engine not in ENGINES:
-            known = ", ".join(sorted(ENGINES))
-            raise ConfigError(f"The model {spec.id} names an unknown engine {spec.engine!r}; there are: {known}.")
+        try:
+            kind_of(spec)
+        except ModelLoadError as error:
+            raise ConfigError(str(error)) from error
     try:
         catalog.get(settings.default_model)
     except UnknownModel as error:

@@ -124,7 +124,7 @@ def test_a_bad_setting_is_named(
 def test_an_unknown_engine_is_named(settings: Settings, tmp_path: Path) -> None:
     models = tmp_path / "models.toml"
     models.write_text('[[models]]\nid = "echo"\nengine = "steam"', encoding="utf-8")
-    with pytest.raises(ConfigError, match=r"echo names an unknown engine 'steam'; there are: echo"):
+    with pytest.raises(ConfigError, match=r"echo asks for an engine named steam; there are: echo"):
         build(replace(settings, models_file=models))
 
 

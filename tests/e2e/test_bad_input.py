@@ -30,8 +30,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         "gone": {"engine": "onnx", "path": str(folder / "nowhere")},
         "damaged": {"engine": "onnx", "path": str(damaged)},
         "homeless": {"engine": "onnx"},
-        "unheard-of": {"engine": "telepathy"},
-        "misspelt": {"engine_options": {"size": 3}},
+        "impossible": {"engine_options": {"piece_chars": 0}},
     }
     models = write_models(folder / "models.toml", rows)
     with serve("--default-model", "echo", "--models-file", str(models), "--log-level", "debug") as served:
@@ -182,7 +181,7 @@ def test_nobody_reaches_a_conversation_of_somebody_else(app: Served, visitor: Vi
     assert len(visitor.shown) == 2
 
 
-@pytest.mark.parametrize("model", ["gone", "damaged", "homeless", "unheard-of", "misspelt"])
+@pytest.mark.parametrize("model", ["gone", "damaged", "homeless", "impossible"])
 def test_a_model_that_cannot_be_loaded(visitor: Visitor, model: str) -> None:
     visitor.use(model)
     assert visitor.talk(f"Hello, {WORDS}")[-1] == ""

@@ -20,6 +20,7 @@ import pytest
 from benchmarks.served import ROOT, Served, serve
 from playground.storage.database import Database
 from playground.storage.migrations import migrate
+from tests.e2e.conftest import write_models
 from tests.e2e.visitor import Visitor
 
 START_SECONDS = 120
@@ -51,6 +52,18 @@ def test_a_file_that_is_not_a_database(tmp_path: Path) -> None:
     said = refusal("--data-dir", str(tmp_path))
     assert said.endswith("The database file is not a database. Move it away, or choose another folder with --data-dir.")
     assert (tmp_path / "playground.db").read_bytes() == diary
+
+
+@pytest.mark.parametrize(
+    ("row", "sentence"),
+    [
+        ({"engine": "telepathy"}, "asks for an engine named telepathy; there are: echo, onnx. Correct its catalogue"),
+        ({"engine_options": {"size": 3}}, "has an engine option named size; echo knows: backwards, delay_seconds, "),
+    ],
+)
+def test_a_catalogue_that_asks_for_what_there_is_not(tmp_path: Path, row: dict[str, object], sentence: str) -> None:
+    models = write_models(tmp_path / "models.toml", {"mine": row})
+    assert f"The model mine {sentence}" in refusal("--models-file", str(models), "--data-dir", str(tmp_path))
 
 
 def obey_permissions() -> None:
