@@ -5,8 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-pytest.importorskip("scipy")
-
 from training.moderation.card import render_card
 from training.moderation.corpus import LABELS, Example
 from training.moderation.fit import count_features, fit, known_labels
