@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from playground.domain import Action, Direction, FinishReason, Message, Verdict
@@ -60,12 +61,26 @@ def failure_notice(code: str, sentence: str, words: Words, *, retry: bool = Fals
 
 def message_notices(message: Message, words: Words) -> tuple[Notice, ...]:
     """Every card that belongs under a message: decisions first, then how the answer ended."""
-    decided = [notice for verdict in message.verdicts if (notice := verdict_notice(verdict, words))]
+    decided = _joined(notice for verdict in message.verdicts if (notice := verdict_notice(verdict, words)))
     if message.dropped_messages:
         text = words("end.dropped", count=words.number(message.dropped_messages))
         decided.append(Notice("stopped", words("end.dropped_title"), text))
     ended = end_notice(message, words)
     return (*decided, ended) if ended else tuple(decided)
+
+
+def _joined(notices: Iterable[Notice]) -> list[Notice]:
+    """Cards that say the same as one card, with the facts of all of them: an answer is screened part by part."""
+    alike: dict[Notice, list[Notice]] = {}
+    for notice in notices:
+        alike.setdefault(replace(notice, facts=()), []).append(notice)
+    joined: list[Notice] = []
+    for card, same in alike.items():
+        values: dict[str, dict[str, None]] = {}
+        for label, value in (fact for notice in same for fact in notice.facts):
+            values.setdefault(label, {})[value] = None
+        joined.append(replace(card, facts=tuple((label, ", ".join(found)) for label, found in values.items())))
+    return joined
 
 
 def end_notice(message: Message, words: Words) -> Notice | None:

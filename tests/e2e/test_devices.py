@@ -31,11 +31,12 @@ STOPS = """() => [...document.querySelectorAll('a[href], button, input, textarea
   node => node.tabIndex >= 0 && !node.disabled && node.checkVisibility({visibilityProperty: true})
     && !node.closest('dialog:not([open])') && node.getBoundingClientRect().width > 0
 ).length"""
+STOPS_OF_DIALOG = STOPS.replace("document.query", "document.querySelector('dialog[open]').query")
 FOCUSED = """() => {
   const node = document.activeElement;
   if (!node || node === document.body) return null;
   if (!node.dataset.stop) node.dataset.stop = String(Math.random());
-  const frame = node.closest('.composer-row') ?? node;
+  const frame = node.closest('.composer-row, .dialog-head') ?? node;
   const style = getComputedStyle(node), around = getComputedStyle(frame);
   const box = node.getBoundingClientRect();
   const visible = (style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) > 0) || around.boxShadow !== 'none';
@@ -69,6 +70,20 @@ def test_tab_reaches_everything_and_shows_where_it_is(tab: Tab) -> None:
         assert part in names
     for part in ("burger", "picker-button", "settings-button", "composer-text", "Edit and resend", "Try again"):
         assert part in names
+
+
+@pytest.mark.parametrize("opener", ["#picker-button", "#settings-button"])
+def test_tab_stays_in_a_dialog_and_comes_back_to_what_opened_it(tab: Tab, opener: str) -> None:
+    tab.page.focus(opener)
+    tab.page.keyboard.press("Enter")
+    tab.page.wait_for_selector("dialog[open]")
+    expected = tab.page.evaluate(STOPS_OF_DIALOG)
+    stops = walk(tab)
+    assert [stop["name"] for stop in stops if not stop["visible"]] == []
+    assert len(stops) >= expected > 3
+    tab.page.keyboard.press("Escape")
+    tab.page.wait_for_selector("dialog[open]", state="detached")
+    assert tab.page.evaluate("'#' + document.activeElement.id") == opener
 
 
 def test_the_keyboard_picks_a_model_asks_and_stops(tab: Tab) -> None:

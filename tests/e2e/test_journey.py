@@ -157,6 +157,7 @@ def test_killed_mid_answer_and_started_again(browser: Browser, slow_models: Path
         see_it_grow(tab)
         app.process.kill()
         app.process.wait(30)
+        tab.write("Written while the server was away")
         port = app.address.rsplit(":", 1)[1]
         with serve(*options, "--port", port, data_dir=tmp_path / "data"):
             # Nobody reloads: the page finds the server again by itself.
@@ -168,5 +169,7 @@ def test_killed_mid_answer_and_started_again(browser: Browser, slow_models: Path
             tab.page.click(".notice-error .btn")
             has_versions(tab, 2, 2)
             assert tab.texts("bot") == [ENGLISH.strip()]
-            tab.ask("And now?")
+            assert tab.page.input_value("#composer-text") == "Written while the server was away"
+            tab.ask("Written while the server was away")
+            assert len(tab.texts("user")) == 2
             tab.troubles = [trouble for trouble in tab.troubles if "net::ERR_" not in trouble]

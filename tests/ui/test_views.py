@@ -100,6 +100,16 @@ def test_a_message_can_carry_several_notices(words: Words) -> None:
     assert [notice.kind for notice in message_notices(message, words)] == ["redacted", "blocked"]
 
 
+def test_cards_that_say_the_same_are_one_with_every_receipt(words: Words) -> None:
+    covered = tuple(verdict(Action.REDACT, Direction.OUTPUT) for _ in range(3))
+    message = Message("assistant", "x", verdicts=(*covered, verdict(Action.WARN, Direction.OUTPUT)))
+    redacted, warned = message_notices(message, words)
+    assert (redacted.kind, warned.kind) == ("redacted", "warned")
+    facts = dict(redacted.facts)
+    assert facts["Receipt"] == ", ".join(one.id[:8] for one in covered)
+    assert facts["Category"] == dict(warned.facts)["Category"]
+
+
 def test_figures_of_an_answer(words: Words) -> None:
     usage = Usage(prompt_tokens=1200, completion_tokens=101, cached_tokens=1000)
     message = Message("assistant", "x", usage=usage, timings=Timings(first_token=0.25, decoding=2.0, queued=1.5))
