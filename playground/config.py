@@ -46,6 +46,8 @@ class Settings:
     moderation_url: str = _setting("", "address of a /v1/moderations endpoint that every text is sent to (empty: none)")
     moderation_model: str = _setting("", "model that the moderation endpoint is asked for (empty: its own choice)")
     moderation_key: str = _secret("key for the moderation endpoint")
+    keep_flagged_text: bool = _setting(False, "keep people's words with their reports of mistakes (true or false)")
+    operator_token: str = _secret("token that opens the workbench (empty: the person at this machine only)")
     max_message_chars: int = _setting(32_000, "longest message accepted, in characters", 1, 10_000_000)
     max_runs: int = _setting(64, "answers written at the same time; further ones wait", 1, 10_000)
     max_models: int = _setting(2, "models kept loaded at the same time", 1, 64)
@@ -109,6 +111,8 @@ def _secrets() -> dict[str, str]:
 
 
 def _shown(default: object) -> str:
+    if isinstance(default, bool):
+        return str(default).lower()
     return "none" if default is None or default == "" else str(default)
 
 
@@ -153,11 +157,21 @@ def _convert(name: str, value: object, source: str) -> Any:
         if value not in get_args(kind):
             raise ConfigError(f"{source}: {name} is {value!r}; it must be one of {', '.join(get_args(kind))}.")
         return value
+    if kind is bool:
+        return _flag(name, value, source)
     if kind is int:
         return _integer(name, value, source, item.metadata["low"], item.metadata["high"])
     if not isinstance(value, str):
         raise ConfigError(f"{source}: {name} is {value!r}; it must be text.")
     return Path(value).expanduser() if kind is Path else value
+
+
+def _flag(name: str, value: object, source: str) -> bool:
+    known: dict[object, bool] = {"true": True, "false": False, True: True, False: False}
+    word = value.lower() if isinstance(value, str) else value
+    if not isinstance(word, str | bool) or word not in known:
+        raise ConfigError(f"{source}: {name} is {value!r}; it must be true or false.")
+    return known[word]
 
 
 def _integer(name: str, value: object, source: str, low: float, high: float) -> int:

@@ -132,7 +132,10 @@ class Timings:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing a detector saw. `span` is (start, end) in the text that was scanned."""
+    """One thing a detector saw. `span` is (start, end) in the text that was scanned.
+
+    `windows` is in how many pieces the text was read, for a model that cannot read a long one at once.
+    """
 
     category: str
     score: float
@@ -140,21 +143,33 @@ class Finding:
     detector: str
     version: str
     explanation: str = ""
+    windows: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Ruling:
-    """A finding, and what the policy says about it."""
+    """A finding, and what the policy says about it.
+
+    `shadow` is what a rule on trial would do; it is measured and never done. None when there is none, or no difference.
+    """
 
     finding: Finding
     action: Action
     threshold: float
+    shadow: Action | None = None
+
+    @property
+    def telling(self) -> bool:
+        """Whether this belongs into a decision: something is done, or would be."""
+        return self.action is not Action.ALLOW or self.shadow is not None
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """The explained decision about one text: the receipt. It never carries the text itself.
 
+    `text_hash` (keyed, see `moderation.fingerprint`) and `text_length` (characters) are those of the whole text for
+    input; for output, of the stretch that the rulings cover. `language` is the one whose rules applied.
     `degraded` names detectors that could not run although the policy lets the text pass; when one of them is the
     reason for blocking, `unavailable` is true: the check could not run, and nobody broke a rule.
     """
@@ -166,7 +181,15 @@ class Verdict:
     elapsed_ms: float = 0.0
     degraded: tuple[str, ...] = ()
     unavailable: bool = False
+    language: Language | None = None
+    text_hash: str = ""
+    text_length: int = 0
     id: str = field(default_factory=new_id)
+
+    @property
+    def silent(self) -> bool:
+        """Whether nothing was done and nobody needs to know: only rules on trial had something to say."""
+        return self.action is Action.ALLOW and not self.degraded
 
     @property
     def decisive(self) -> Ruling | None:

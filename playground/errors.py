@@ -5,6 +5,7 @@ PlaygroundError                      code                  HTTP
 │   ├── InvalidRequest               invalid_request       400
 │   ├── UnknownModel                 unknown_model         404
 │   ├── UnknownConversation          unknown_conversation  404
+│   ├── UnknownDecision              unknown_decision      404
 │   ├── MessageTooLong               message_too_long      413
 │   ├── ContextTooLong               context_too_long      400
 │   └── Busy                         busy                  409
@@ -58,6 +59,13 @@ class UnknownConversation(UserError):
     """The conversation does not exist, or belongs to somebody else: the two are not told apart."""
 
     code = "unknown_conversation"
+    http_status = 404
+
+
+class UnknownDecision(UserError):
+    """The decision does not exist, or is about somebody else's text: the two are not told apart."""
+
+    code = "unknown_decision"
     http_status = 404
 
 

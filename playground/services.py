@@ -14,18 +14,30 @@ from playground.domain import Direction
 from playground.engines.contract import EngineOptions
 from playground.engines.pool import EnginePool
 from playground.engines.registry import kind_of
-from playground.errors import ConfigError, DetectorUnavailable, ModelLoadError, StorageError, UnknownModel
+from playground.errors import (
+    ConfigError,
+    DetectorUnavailable,
+    ModelLoadError,
+    PolicyError,
+    StorageError,
+    UnknownModel,
+)
 from playground.moderation.contract import Moderator
-from playground.moderation.moderator import equip
+from playground.moderation.fingerprint import Fingerprint, load_key
+from playground.moderation.moderator import PolicyModerator, equip
 from playground.moderation.own_rules import FILE as RULES_FILE
 from playground.moderation.own_rules import OwnRulesDetector
-from playground.moderation.policy import Policy, load_policy
+from playground.moderation.policy import Policy, builtin_policies, load_policy
 from playground.moderation.registry import DETECTORS, DetectorFactory, detoxify_factories
 from playground.moderation.remote_endpoint import RemoteEndpointDetector
+from playground.review.desk import ReportDesk
+from playground.review.examination import Examiner
+from playground.review.workbench import Workbench
 from playground.storage.conversations import ConversationStore
 from playground.storage.database import Database
 from playground.storage.decisions import DecisionStore
 from playground.storage.migrations import migrate
+from playground.storage.reports import ReportStore
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +52,8 @@ class Services:
     moderator: Moderator
     decisions: DecisionStore
     chat: ChatService
+    reports: ReportDesk
+    workbench: Workbench
     database: Database
 
     def close(self) -> None:
@@ -57,7 +71,9 @@ def build(settings: Settings) -> Services:
     catalog = _catalog(settings)
     detectors = choose_detectors(settings)
     policy = choose_policy(settings, detectors)
-    moderator = equip(policy, detectors)
+    _check_models(policy, catalog)
+    fingerprint = Fingerprint(load_key(settings.data_dir))
+    moderator = equip(policy, detectors, fingerprint)
     if (settings.data_dir / RULES_FILE).exists() and OwnRulesDetector.name not in policy.detectors[Direction.OUTPUT]:
         log.warning("the policy %s does not use %s: %s is not in force", policy.name, OwnRulesDetector.name, RULES_FILE)
     database = _database(settings)
@@ -79,7 +95,44 @@ def build(settings: Settings) -> Services:
         max_runs=settings.max_runs,
     )
     chat.recover()
-    return Services(settings, catalog, pool, moderator, decisions, chat, database)
+    desk, workbench = _review(settings, moderator, decisions, ReportStore(database), fingerprint)
+    return Services(settings, catalog, pool, moderator, decisions, chat, desk, workbench, database)
+
+
+def _review(
+    settings: Settings,
+    moderator: PolicyModerator,
+    decisions: DecisionStore,
+    reports: ReportStore,
+    fingerprint: Fingerprint,
+) -> tuple[ReportDesk, Workbench]:
+    registry = choose_detectors(settings)
+    examiner = Examiner(registry, moderator.detectors)
+    desk = ReportDesk(
+        decisions=decisions,
+        reports=reports,
+        examiner=examiner,
+        policy=moderator.policy,
+        fingerprint=fingerprint,
+        keep_text=settings.keep_flagged_text,
+    )
+    workbench = Workbench(
+        decisions=decisions,
+        reports=reports,
+        examiner=examiner,
+        policy=moderator.policy,
+        policies=dict.fromkeys((moderator.policy.name, *builtin_policies())),
+        load=partial(choose_policy, settings, tuple(registry)),
+    )
+    return desk, workbench
+
+
+def _check_models(policy: Policy, catalog: Catalog) -> None:
+    for model_id in policy.models:
+        try:
+            catalog.get(model_id)
+        except UnknownModel as error:
+            raise PolicyError(f"{policy.name}, [models]: {error}") from error
 
 
 def choose_detectors(settings: Settings) -> Mapping[str, DetectorFactory]:

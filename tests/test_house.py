@@ -48,7 +48,7 @@ def test_starting_the_app_loads_no_heavy_library(isolated: Path, monkeypatch: py
 
 
 def test_views_do_not_import_gradio() -> None:
-    views = list((ROOT / "playground/ui").glob("*_view.py"))
+    views = list((ROOT / "playground/ui").rglob("*_view.py"))
     assert views
     for view in views:
         assert not re.search(r"^\s*(import|from) gradio", view.read_text(encoding="utf-8"), re.MULTILINE), view

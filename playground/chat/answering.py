@@ -28,6 +28,7 @@ from playground.domain import (
 from playground.engines.contract import Delta, Engine, Progress, Tokenizer
 from playground.errors import Cancelled, InternalError, PlaygroundError, StorageError, WorkerDied
 from playground.moderation.contract import Moderator, OutputGuard
+from playground.moderation.redaction import guess_language
 from playground.storage.conversations import ConversationStore
 from playground.storage.decisions import DecisionStore
 
@@ -75,14 +76,16 @@ class Answerer:
     def answer(self, run: Run, task: Task) -> None:
         """Do the task; the run has ended when this returns, however it went. Raises nothing."""
 
+        language = guess_language(task.branch[-1].content, task.language)
+
         def new_guard() -> OutputGuard:
-            return self._moderator.guard(Direction.OUTPUT, language=task.language, model_id=task.spec.id)
+            return self._moderator.guard(Direction.OUTPUT, language=language, model_id=task.spec.id)
 
         draft = Draft(run, task.answer, self._store, new_guard, task.spec.reasoning_tags)
         outcome = _Outcome(run)
         failure = _attempt(run, lambda: self._write(run, task, draft, outcome))
         failure = _attempt(run, draft.close) or failure
-        self._record(task, draft)
+        self._record(run, task, draft)
         if failure is None or draft.blocked:
             reason = run.stop_reason or outcome.reason
             failure = _attempt(run, lambda: draft.end(reason, outcome.usage, outcome.timings()))
@@ -121,10 +124,14 @@ class Answerer:
                     if run.stopping or draft.blocked or piece.finish_reason is not None:
                         return
 
-    def _record(self, task: Task, draft: Draft) -> None:
+    def _record(self, run: Run, task: Task, draft: Draft) -> None:
         try:
             self._decisions.record(
-                draft.verdicts, language=task.language, model_id=task.spec.id, conversation_id=task.conversation_id
+                draft.verdicts,
+                owner=run.owner,
+                language=task.language,
+                model_id=task.spec.id,
+                conversation_id=task.conversation_id,
             )
         except StorageError:  # the answer's own end is what the person is told about
             log.warning("the decisions about message %s could not be stored", task.answer.id)

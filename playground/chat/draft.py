@@ -71,6 +71,10 @@ class Draft:
         """Every decision about this answer."""
         return (*self._settled, *(verdict for guard in self._guards.values() for verdict in guard.verdicts))
 
+    @property
+    def _told(self) -> tuple[Verdict, ...]:
+        return tuple(verdict for verdict in self.verdicts if not verdict.silent)
+
     def write(self, piece: str) -> None:
         """Take in what the model wrote; release what is cleared by now."""
         for kind, text in self._splitter.feed(piece):
@@ -88,7 +92,7 @@ class Draft:
 
     def end(self, reason: FinishReason, usage: Usage, timings: Timings) -> None:
         """Store the answer as it is, then tell the watchers; `close` comes first."""
-        verdicts = self.verdicts
+        verdicts = self._told
         stored = replace(
             self._released(),
             finish_reason=FinishReason.CONTENT_FILTER if self._blocked else reason,
@@ -104,7 +108,7 @@ class Draft:
 
     def fail(self, error: PlaygroundError, reason: FinishReason) -> None:
         """Store what was released with the error's code, then tell the watchers its sentence."""
-        stored = replace(self._released(), finish_reason=reason, verdicts=self.verdicts, error=error.code)
+        stored = replace(self._released(), finish_reason=reason, verdicts=self._told, error=error.code)
         try:
             self._store.finish(stored)
         except StorageError:
@@ -146,7 +150,7 @@ class Draft:
         if screened.blocked:
             self._blocked = screened.verdict
         elif screened.verdict is not None:
-            self._run.note(self.verdicts)
+            self._run.note(self._told)
 
     def _tell_held(self) -> None:
         held = sum(guard.held for guard in self._guards.values())

@@ -17,7 +17,7 @@ class Exchange:
     """What is about to be stored and answered.
 
     `branch` ends with the question, `answer` is empty as yet, `new` are the messages that are not stored yet.
-    `verdicts` are the gate's warnings and redactions of system prompt and question.
+    `verdicts` are the gate's decisions about system prompt and question, those of rules on trial included.
     """
 
     conversation: Conversation
@@ -101,7 +101,8 @@ def _exchange(
     system_prompt, text = cleared
     asked = earlier
     if request.text is not None:
-        asked = (*earlier, Message("user", text, parent_id=request.parent_id, verdicts=verdicts))
+        told = tuple(verdict for verdict in verdicts if not verdict.silent)
+        asked = (*earlier, Message("user", text, parent_id=request.parent_id, verdicts=told))
     answer = Message("assistant", "", parent_id=asked[-1].id, model_id=request.model_id)
     conversation = replace(
         before,

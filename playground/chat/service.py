@@ -25,7 +25,7 @@ from playground.domain import (
     utc_now,
 )
 from playground.errors import InvalidRequest
-from playground.moderation.contract import Moderator
+from playground.moderation.contract import Moderator, Screened
 from playground.storage.conversations import ConversationStore, ended
 from playground.storage.decisions import DecisionStore
 from playground.text import plain
@@ -126,7 +126,7 @@ class ChatService:
 
         Raises InvalidRequest for an empty title and for one that the gate blocks.
         """
-        screened = self._moderator.check_input(title_of(plain(title)), language=language)
+        screened = self._screened(owner, conversation_id, title_of(plain(title)), language)
         if screened.blocked:
             raise InvalidRequest("This title was stopped by the safety check. Choose another one.")
         if not screened.text.strip():
@@ -151,7 +151,7 @@ class ChatService:
         if model_id is not None:
             self._catalog.get(model_id)
         if system_prompt:
-            screened = self._moderator.check_input(clean_prompt(system_prompt, self._limit), language=language)
+            screened = self._screened(owner, conversation_id, clean_prompt(system_prompt, self._limit), language)
             if screened.blocked:
                 raise InvalidRequest("This system prompt was stopped by the safety check. Change it and try again.")
             system_prompt = screened.text
@@ -184,6 +184,19 @@ class ChatService:
         """End what is running, marked as interrupted, and take no more questions."""
         self._runs.close()
 
+    def _screened(self, owner: str, conversation_id: str, text: str, language: Language) -> Screened:
+        """A title or a system prompt through the gate, the decision kept like any other."""
+        screened = self._moderator.check_input(text, language=language)
+        if screened.verdict is not None:
+            self._decisions.record(
+                (screened.verdict,),
+                owner=owner,
+                language=language,
+                model_id="",
+                conversation_id=check_id(conversation_id),
+            )
+        return screened
+
     def _refused(self, request: ChatRequest, refusal: Refusal) -> Run:
         run = Run(request.owner, request.conversation_id)
         self._record(request, (refusal.verdict,), request.conversation_id)
@@ -211,5 +224,9 @@ class ChatService:
 
     def _record(self, request: ChatRequest, verdicts: tuple[Verdict, ...], conversation_id: str | None) -> None:
         self._decisions.record(
-            verdicts, language=request.language, model_id=request.model_id, conversation_id=conversation_id
+            verdicts,
+            owner=request.owner,
+            language=request.language,
+            model_id=request.model_id,
+            conversation_id=conversation_id,
         )

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from playground.domain import Action, Direction, Language, Ruling, Verdict
 from playground.errors import DetectorUnavailable
 from playground.moderation.contract import Detector, Screened
+from playground.moderation.fingerprint import Fingerprint
 from playground.moderation.policy import Policy
 from playground.moderation.redaction import guess_language, redact
 from playground.moderation.remote_images import Fences
@@ -44,13 +45,20 @@ class StreamGuard:
     """An OutputGuard for one stream under one policy. Not to be shared between threads."""
 
     def __init__(
-        self, policy: Policy, detectors: Sequence[Detector], direction: Direction, language: Language = "en"
+        self,
+        policy: Policy,
+        detectors: Sequence[Detector],
+        direction: Direction,
+        language: Language = "en",
+        fingerprint: Fingerprint | None = None,
     ) -> None:
         self._policy = policy
         self._detectors = tuple(detector for detector in detectors if detector.scope == "span")
         self._judges = tuple(detector for detector in detectors if detector.scope == "unit")
         self._direction = direction
         self._language: Language = language
+        self._asked_in: Language = language
+        self._fingerprint = fingerprint or Fingerprint()
         self._unit = UNITS[policy.unit]
         self._parts: list[str] = []
         self._held = 0
@@ -142,7 +150,7 @@ class StreamGuard:
             for finding in scan.findings
             if finding.span[1] > offset and finding.span[0] < settled
         )
-        telling = tuple(ruling for ruling in rulings if ruling.action is not Action.ALLOW)
+        telling = tuple(ruling for ruling in rulings if ruling.telling)
         look = _Look(window, offset, telling, failed, began)
         if any(ruling.finding.category == "remote_image" for ruling in telling):
             look = replace(look, rulings=tuple(ruling for ruling in telling if not self._quoted(ruling, look)))
@@ -204,6 +212,8 @@ class StreamGuard:
         self._ready, self._due = False, self._unit.shortest
 
     def _verdict(self, look: _Look, rulings: tuple[Ruling, ...], action: Action) -> Verdict:
+        spans = [ruling.finding.span for ruling in rulings]
+        judged = look.window[min(start for start, _ in spans) : max(end for _, end in spans)] if spans else ""
         verdict = Verdict(
             direction=self._direction,
             action=action,
@@ -212,6 +222,9 @@ class StreamGuard:
             elapsed_ms=(time.perf_counter() - look.began) * 1000,
             degraded=look.failed,
             unavailable=action is Action.BLOCK and not rulings,
+            language=self._asked_in,
+            text_hash=self._fingerprint(judged) if judged else "",
+            text_length=len(judged),
         )
         self._verdicts.append(verdict)
         return verdict

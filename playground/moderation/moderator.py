@@ -11,9 +11,10 @@ from pathlib import Path
 from playground.domain import Action, Direction, Finding, Language, Ruling, Verdict
 from playground.errors import DetectorUnavailable
 from playground.moderation.contract import Detector, Scope, Screened
+from playground.moderation.fingerprint import Fingerprint
 from playground.moderation.guard import StreamGuard
 from playground.moderation.policy import Policy, load_policy
-from playground.moderation.redaction import redact
+from playground.moderation.redaction import guess_language, redact
 from playground.moderation.registry import DETECTORS, DetectorFactory
 from playground.moderation.screening import Scan, moved, scan_with, strictest
 from playground.moderation.segmentation import UNITS, unit_ends
@@ -45,10 +46,17 @@ class UnavailableDetector:
 
 
 class PolicyModerator:
-    """A Moderator under one policy. Detectors keep no state, so it may be shared between threads."""
+    """A Moderator under one policy. Detectors keep no state, so it may be shared between threads.
 
-    def __init__(self, policy: Policy, detectors: Mapping[str, Detector]) -> None:
+    Rules per language look at what a message is written in, and for an answer at what it is asked for in.
+    """
+
+    def __init__(
+        self, policy: Policy, detectors: Mapping[str, Detector], fingerprint: Fingerprint | None = None
+    ) -> None:
         self.policy = policy
+        self.detectors = detectors
+        self._fingerprint = fingerprint or Fingerprint()
         timed = {name: limited(detector, policy.time_limit) for name, detector in detectors.items()}
         self._detectors = {way: tuple(timed[name] for name in policy.detectors[way]) for way in Direction}
 
@@ -58,7 +66,7 @@ class PolicyModerator:
         *,
         context: Sequence[str] = (),
         language: Language = "en",
-        model_id: str = "",  # noqa: ARG002 - the contract's; rules per model come with the safety layer
+        model_id: str = "",
     ) -> Screened:
         """Screen what a person typed. `context` are the earlier turns, newest last: what only comes about where one
         of them meets the new text ("ki", "ll yourself") counts as well.
@@ -66,6 +74,8 @@ class PolicyModerator:
         A detector that cannot run never raises here: the policy makes a blocking or a degraded verdict of it.
         """
         began = time.perf_counter()
+        written_in = guess_language(text, language)
+        policy = self.policy.tailored(written_in, model_id)
         rules = [detector for detector in self._detectors[Direction.INPUT] if detector.scope == "span"]
         judges = [detector for detector in self._detectors[Direction.INPUT] if detector.scope == "unit"]
         scan = _with_judged(scan_with(rules, text), judges, text)
@@ -73,8 +83,8 @@ class PolicyModerator:
         seams = self._seam_findings([rule for rule in rules if getattr(rule, "prompt", False)], text, context)
         rulings = tuple(
             ruling
-            for ruling in (self.policy.rule(Direction.INPUT, finding) for finding in (*scan.findings, *seams))
-            if ruling.action is not Action.ALLOW
+            for ruling in (policy.rule(Direction.INPUT, finding) for finding in (*scan.findings, *seams))
+            if ruling.telling
         )
         stopped = bool(scan.failed) and self.policy.unavailable == "block"
         action = Action.BLOCK if stopped else strictest(rulings)
@@ -88,6 +98,9 @@ class PolicyModerator:
             elapsed_ms=(time.perf_counter() - began) * 1000,
             degraded=scan.failed,
             unavailable=stopped and strictest(rulings) is not Action.BLOCK,
+            language=written_in,
+            text_hash=self._fingerprint(text),
+            text_length=len(text),
         )
         return Screened(_passed(text, action, rulings, language), verdict)
 
@@ -96,10 +109,11 @@ class PolicyModerator:
         direction: Direction = Direction.OUTPUT,
         *,
         language: Language = "en",
-        model_id: str = "",  # noqa: ARG002
+        model_id: str = "",
     ) -> StreamGuard:
         """A new guard for one stream."""
-        return StreamGuard(self.policy, self._detectors[direction], direction, language)
+        policy = self.policy.tailored(language, model_id)
+        return StreamGuard(policy, self._detectors[direction], direction, language, self._fingerprint)
 
     def _seam_findings(self, detectors: Sequence[Detector], text: str, context: Sequence[str]) -> list[Finding]:
         head = text[:_SEAM]
@@ -123,13 +137,15 @@ def build_moderator(policy: str | Path, registry: Mapping[str, DetectorFactory] 
     return equip(load_policy(policy, tuple(registry)), registry)
 
 
-def equip(loaded: Policy, registry: Mapping[str, DetectorFactory]) -> PolicyModerator:
+def equip(
+    loaded: Policy, registry: Mapping[str, DetectorFactory], fingerprint: Fingerprint | None = None
+) -> PolicyModerator:
     """The gate under a policy, with its detectors made.
 
     A detector that cannot be made does not stop the start; the policy deals with its absence at every check.
     """
     names = {name for way in Direction for name in loaded.detectors[way]}
-    return PolicyModerator(loaded, {name: make_detector(name, registry[name]) for name in names})
+    return PolicyModerator(loaded, {name: make_detector(name, registry[name]) for name in names}, fingerprint)
 
 
 def _with_judged(scan: Scan, judges: Sequence[Detector], text: str) -> Scan:

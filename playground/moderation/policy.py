@@ -4,29 +4,36 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from playground.domain import Action, Direction, Finding, Ruling
+from playground.domain import Action, Direction, Finding, Language, Ruling
 from playground.errors import PolicyError
 from playground.moderation.categories import CATEGORIES
 from playground.moderation.segmentation import UNITS
 
 POLICIES = Path(__file__).parent / "policies"
 Unavailable = Literal["block", "degrade"]
-_TOP_KEYS = ("extends", "unit", "unavailable", "time_limit", "detectors", "input", "output")
-_STEP_KEYS = ("action", "threshold")
+Checks = Literal["on", "shadow", "off"]
+_TABLES = {"detectors": 0, "input": 0, "output": 0, "languages": 2, "models": 2}  # how deep their keys are merged
+_TOP_KEYS = ("extends", "unit", "unavailable", "time_limit", "shadow", *_TABLES)
+_STEP_KEYS = ("action", "threshold", "shadow")
 _DEFAULT_THRESHOLD = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """From `threshold` on, `action` is taken."""
+    """From `threshold` on, `action` is taken; a step on trial (`shadow`) is measured instead."""
 
     action: Action
     threshold: float
+    shadow: bool = False
+
+
+Rules = Mapping[Direction, Mapping[str, tuple[Step, ...]]]
+"""The steps of every category, with rising thresholds; as an override, of some categories."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,23 +42,55 @@ class Policy:
 
     `unit` is what the output guard releases at once. `unavailable` says what happens when a check cannot run: nothing
     passes ("block"), or the text passes and the verdict names the detector ("degrade"). `time_limit` is in seconds, for
-    one detector and one look; a detector that takes longer could not run.
+    one detector and one look; a detector that takes longer could not run. With `shadow` the whole policy is on trial:
+    nothing is done, everything is measured. `languages` and `models` hold rules that differ there.
     """
 
     name: str
     unit: str
     unavailable: Unavailable
     detectors: Mapping[Direction, tuple[str, ...]]
-    rules: Mapping[Direction, Mapping[str, tuple[Step, ...]]]
+    rules: Rules
     time_limit: float = 10.0
+    shadow: bool = False
+    languages: Mapping[str, Rules] = field(default_factory=dict)
+    models: Mapping[str, Rules] = field(default_factory=dict)
+
+    @property
+    def checks(self) -> Checks:
+        """Whether texts are checked, only measured, or not looked at."""
+        if not any(self.detectors.values()):
+            return "off"
+        return "shadow" if self.shadow else "on"
+
+    def tailored(self, language: Language, model_id: str) -> Policy:
+        """This policy with the rules for that language, and over them those for that model, in place of the general."""
+        overrides = [rules for rules in (self.languages.get(language), self.models.get(model_id)) if rules]
+        if not overrides:
+            return self
+        merged = {way: dict(self.rules[way]) for way in Direction}
+        for rules in overrides:
+            for way in Direction:
+                merged[way].update(rules[way])
+        return replace(self, rules=merged)
 
     def rule(self, direction: Direction, finding: Finding) -> Ruling:
-        """The ruling on one finding; below every threshold the action is to allow, against the lowest of them."""
+        """The ruling on one finding: the last step it reaches counts; below all of them it is allowed.
+
+        Of steps on trial the last one is measured, as long as no acting step comes after it.
+        """
         steps = self.rules[direction][finding.category]
         reached = [step for step in steps if finding.score >= step.threshold]
         if not reached:
             return Ruling(finding, Action.ALLOW, steps[0].threshold)
-        return Ruling(finding, reached[-1].action, reached[-1].threshold)
+        acting = [step for step in reached if not self._on_trial(step)]
+        action = acting[-1].action if acting else Action.ALLOW
+        last = reached[-1]
+        tried = last.action if self._on_trial(last) and last.action is not action else None
+        return Ruling(finding, action, (acting or reached)[-1].threshold, tried)
+
+    def _on_trial(self, step: Step) -> bool:
+        return self.shadow or step.shadow
 
 
 def load_policy(name_or_path: str | Path, detectors: Collection[str]) -> Policy:
@@ -76,7 +115,12 @@ def _extended(name_or_path: str | Path) -> tuple[dict[str, Any], str]:
         return table, name
     if base not in builtin_policies():
         raise PolicyError(f"{name}: extends is {base!r}; there are: {', '.join(builtin_policies())}.")
-    return _merged(_extended(str(base))[0], table), name
+    below = _extended(str(base))[0]
+    return {
+        **below,
+        **table,
+        **{key: _merged(below.get(key, {}), table.get(key, {}), depth) for key, depth in _TABLES.items()},
+    }, name
 
 
 def _table(name_or_path: str | Path) -> tuple[dict[str, Any], str]:
@@ -94,15 +138,17 @@ def _table(name_or_path: str | Path) -> tuple[dict[str, Any], str]:
         raise PolicyError(f"The policy file {path.name} cannot be read: {error}") from error
     for key, value in table.items():
         _one_of(key, _TOP_KEYS, f"{name}: unknown key")
-        if key in ("detectors", "input", "output") and not isinstance(value, dict):
+        if key in _TABLES and not isinstance(value, dict):
             raise PolicyError(f"{name}: {key} must be a table, [{key}].")
     return table, name
 
 
-def _merged(base: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
+def _merged(base: dict[str, Any], own: dict[str, Any], depth: int) -> dict[str, Any]:
+    """`own` over `base`, down to tables of rules; a rule is replaced as a whole."""
     merged = base | own
-    for key in ("detectors", "input", "output"):
-        merged[key] = base.get(key, {}) | own.get(key, {})
+    for key in base.keys() & own.keys() if depth else ():
+        if isinstance(base[key], dict) and isinstance(own[key], dict):
+            merged[key] = _merged(base[key], own[key], depth - 1)
     return merged
 
 
@@ -112,15 +158,20 @@ def _policy(table: Mapping[str, Any], name: str, detectors: Collection[str]) -> 
     chosen = table.get("detectors", {})
     for key in chosen:
         _one_of(key, tuple(Direction), f"{name}, [detectors]: unknown key")
+    shadow = _flag(table.get("shadow", False), f"{name}: shadow is")
+    models = table.get("models", {})
     return Policy(
         name=name,
         unit=unit,
-        unavailable="block" if unavailable == "block" else "degrade",
+        unavailable="block" if unavailable == "block" and not shadow else "degrade",
         detectors={
             way: _detectors(chosen.get(way.value), detectors, f"{name}, [detectors]: {way}") for way in Direction
         },
         rules={way: _rules(table.get(way.value, {}), f"{name}, [{way}]") for way in Direction},
         time_limit=_seconds(table.get("time_limit", 10.0), f"{name}: time_limit"),
+        shadow=shadow,
+        languages=_overrides(table.get("languages", {}), get_args(Language), f"{name}, [languages"),
+        models=_overrides(models, tuple(models), f"{name}, [models"),
     )
 
 
@@ -130,6 +181,21 @@ def _seconds(value: object, where: str) -> float:
     return float(value)
 
 
+def _overrides(tables: Mapping[str, Any], accepted: tuple[str, ...], where: str) -> dict[str, Rules]:
+    return {
+        _one_of(key, accepted, f"{where}]: unknown key"): _override(table, f"{where}.{key}")
+        for key, table in tables.items()
+    }
+
+
+def _override(table: object, where: str) -> Rules:
+    if not isinstance(table, dict) or not all(isinstance(part, dict) for part in table.values()):
+        raise PolicyError(f"{where}] must hold tables of rules: {where}.input], {where}.output].")
+    for key in table:
+        _one_of(key, tuple(Direction), f"{where}]: unknown key")
+    return {way: _some_rules(table.get(way.value, {}), f"{where}.{way}]") for way in Direction}
+
+
 def _detectors(names: object, known: Collection[str], where: str) -> tuple[str, ...]:
     if not isinstance(names, list):
         raise PolicyError(f"{where} must be a list of names; there are: {', '.join(sorted(known))}.")
@@ -137,12 +203,17 @@ def _detectors(names: object, known: Collection[str], where: str) -> tuple[str, 
 
 
 def _rules(table: Mapping[str, Any], where: str) -> dict[str, tuple[Step, ...]]:
-    for category in table:
-        _one_of(category, CATEGORIES, f"{where}: unknown category")
+    rules = _some_rules(table, where)
     missing = [category for category in CATEGORIES if category not in table]
     if missing:
         names = ", ".join(missing)
         raise PolicyError(f'{where}: nothing is said about {names}. Name them, or begin with extends = "standard".')
+    return rules
+
+
+def _some_rules(table: Mapping[str, Any], where: str) -> dict[str, tuple[Step, ...]]:
+    for category in table:
+        _one_of(category, CATEGORIES, f"{where}: unknown category")
     return {category: _steps(rule, f"{where}, {category}") for category, rule in table.items()}
 
 
@@ -164,7 +235,13 @@ def _step(part: object, where: str) -> Step:
     threshold = part.get("threshold", 0.0 if action is Action.ALLOW else _DEFAULT_THRESHOLD)
     if not isinstance(threshold, int | float) or isinstance(threshold, bool) or not 0 <= threshold <= 1:
         raise PolicyError(f"{where}: threshold is {threshold!r}; it must be a number from 0 to 1.")
-    return Step(action, float(threshold))
+    return Step(action, float(threshold), _flag(part.get("shadow", False), f"{where}: shadow is"))
+
+
+def _flag(value: object, what: str) -> bool:
+    if not isinstance(value, bool):
+        raise PolicyError(f"{what} {value!r}; it must be true or false.")
+    return value
 
 
 def _one_of(value: object, accepted: tuple[str, ...], what: str) -> str:

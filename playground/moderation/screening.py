@@ -6,8 +6,9 @@ import logging
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
-from playground.domain import Action, Finding, Ruling
+from playground.domain import Action, Finding
 from playground.errors import DetectorUnavailable
 from playground.moderation.categories import CATEGORIES
 from playground.moderation.contract import Detector
@@ -65,9 +66,18 @@ def unsettled_with(detectors: Sequence[Detector], text: str) -> int:
     return max((_checked_unsettled(detector, text) for detector in detectors), default=0)
 
 
-def strictest(rulings: Iterable[Ruling]) -> Action:
+class HasAction(Protocol):
+    """A ruling, a verdict, a stored decision."""
+
+    @property
+    def action(self) -> Action:
+        """What is done."""
+        ...
+
+
+def strictest(decided: Iterable[HasAction]) -> Action:
     """The most severe action among the rulings; to allow when there is none."""
-    return max((ruling.action for ruling in rulings), key=SEVERITY.__getitem__, default=Action.ALLOW)
+    return max((one.action for one in decided), key=SEVERITY.__getitem__, default=Action.ALLOW)
 
 
 def scan_one(detector: Detector, text: str) -> list[Finding]:

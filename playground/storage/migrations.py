@@ -91,7 +91,52 @@ def m003_soft_delete(connection: Connection) -> None:
     _run(connection, "ALTER TABLE conversations ADD COLUMN deleted_at TIMESTAMP WITH TIME ZONE")
 
 
-MIGRATIONS: tuple[Migration, ...] = (m001_conversations, m002_decisions, m003_soft_delete)
+def m004_receipts(connection: Connection) -> None:
+    """Whose decision it was, which text it was about (as a keyed hash), and what a rule on trial would have done."""
+    _run(
+        connection,
+        "ALTER TABLE decisions ADD COLUMN owner VARCHAR(64)",
+        "ALTER TABLE decisions ADD COLUMN shadow VARCHAR(16)",
+        "ALTER TABLE decisions ADD COLUMN windows INTEGER",
+        "ALTER TABLE decisions ADD COLUMN text_hash VARCHAR(32)",
+        "ALTER TABLE decisions ADD COLUMN text_length INTEGER",
+    )
+
+
+def m005_reports(connection: Connection) -> None:
+    """What people reported as a mistake of the gate, and what the operator made of it."""
+    _run(
+        connection,
+        """CREATE TABLE reports (
+            id VARCHAR(32) NOT NULL PRIMARY KEY,
+            owner VARCHAR(64) NOT NULL,
+            kind VARCHAR(16) NOT NULL,
+            subject_id VARCHAR(32) NOT NULL,
+            direction VARCHAR(16) NOT NULL,
+            action VARCHAR(16) NOT NULL,
+            policy VARCHAR(64) NOT NULL,
+            language VARCHAR(8) NOT NULL,
+            model_id VARCHAR(200) NOT NULL,
+            scores JSON NOT NULL,
+            text TEXT,
+            text_hash VARCHAR(32) NOT NULL,
+            text_length INTEGER NOT NULL,
+            label VARCHAR(16),
+            labelled_at TIMESTAMP WITH TIME ZONE,
+            created_at TIMESTAMP WITH TIME ZONE NOT NULL
+        )""",
+        "CREATE UNIQUE INDEX reports_by_subject ON reports (owner, subject_id)",
+        "CREATE INDEX reports_by_time ON reports (created_at)",
+    )
+
+
+MIGRATIONS: tuple[Migration, ...] = (
+    m001_conversations,
+    m002_decisions,
+    m003_soft_delete,
+    m004_receipts,
+    m005_reports,
+)
 
 
 def migrate(database: Database, migrations: Sequence[Migration] = MIGRATIONS) -> list[str]:

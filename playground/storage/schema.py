@@ -2,7 +2,9 @@
 
 A conversation is a tree of messages: `parent_id` points at the message before; a retry or an edit is a sibling.
 `leaf_id` is the end of the branch on display. `deleted_at` hides a conversation until it is purged or restored.
-`decisions` has one row for every ruling of the gate, never with text: offsets, scores and names only.
+`decisions` has one row for every ruling of the gate, never with text: offsets, scores and names only. `shadow` is what
+a rule on trial would have done. `reports` are the mistakes people told of, one for each decision (`kind` "wrong") or
+answer ("missed"); `subject_id` is the verdict's or the message's id, and `text` is empty unless the operator keeps it.
 """
 
 from __future__ import annotations
@@ -112,6 +114,34 @@ decisions = Table(
     Column("unavailable", Boolean, nullable=False),
     Column("elapsed_ms", Float, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
+    Column("owner", String(64)),
+    Column("shadow", String(16)),
+    Column("windows", Integer),
+    Column("text_hash", String(32)),
+    Column("text_length", Integer),
     Index("decisions_by_time", "created_at"),
     Index("decisions_by_verdict", "verdict_id"),
+)
+
+reports = Table(
+    "reports",
+    metadata,
+    _id("id", primary_key=True),
+    Column("owner", String(64), nullable=False),
+    Column("kind", String(16), nullable=False),
+    _id("subject_id", nullable=False),
+    Column("direction", String(16), nullable=False),
+    Column("action", String(16), nullable=False),
+    Column("policy", String(64), nullable=False),
+    Column("language", String(8), nullable=False),
+    Column("model_id", String(200), nullable=False),
+    Column("scores", JSON, nullable=False),
+    Column("text", Text),
+    Column("text_hash", String(32), nullable=False),
+    Column("text_length", Integer, nullable=False),
+    Column("label", String(16)),
+    Column("labelled_at", UtcDateTime),
+    Column("created_at", UtcDateTime, nullable=False),
+    Index("reports_by_subject", "owner", "subject_id", unique=True),
+    Index("reports_by_time", "created_at"),
 )

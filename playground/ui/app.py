@@ -19,13 +19,16 @@ from playground.ui.owner import OwnerCookie
 from playground.ui.page import MOUNTS, OwnHead, SecurityHeaders
 from playground.ui.theme import build_theme
 from playground.ui.words import LANGUAGES, load_words
+from playground.ui.workbench.access import ROOT, Doorkeeper, OperatorGate
+from playground.ui.workbench.entrance import entrance_routes
+from playground.ui.workbench.page import build_workbench
 
 LANGUAGE_COOKIE = "playground_language"
 YEAR_SECONDS = 31_536_000
 
 
 def create_app(services: Services) -> FastAPI:
-    """Everything people see, as one ASGI application: /en/, /vi/, /static, /healthz, and / which picks a language.
+    """Everything people see, as one ASGI application: /en/, /vi/, /workbench, /static, /healthz; / picks a language.
 
     Must be called where no event loop runs.
     """
@@ -34,27 +37,44 @@ def create_app(services: Services) -> FastAPI:
 
 
 async def _assemble(services: Services) -> FastAPI:
-    middleware = [Middleware(SecurityHeaders), Middleware(OwnHead), Middleware(OwnerCookie, paths=MOUNTS)]
-    app = FastAPI(middleware=middleware, docs_url=None, redoc_url=None, openapi_url=None, routes=asset_routes())
+    doorkeeper = Doorkeeper(services.settings.operator_token, services.settings.host)
+    middleware = [
+        Middleware(SecurityHeaders),
+        Middleware(OperatorGate, doorkeeper=doorkeeper),
+        Middleware(OwnHead),
+        Middleware(OwnerCookie, paths=MOUNTS),
+    ]
+    routes = [*asset_routes(), *entrance_routes(services.workbench, doorkeeper, preferred_language)]
+    app = FastAPI(middleware=middleware, docs_url=None, redoc_url=None, openapi_url=None, routes=routes)
     app.add_api_route("/healthz", healthz, methods=["GET"], include_in_schema=False)
     app.add_api_route("/", choose_language, methods=["GET"], include_in_schema=False)
     for language in LANGUAGES:
-        words = load_words(language)
-        gr.mount_gradio_app(
+        _mount(app, build_page(services, language), f"/{language}", language)
+        _mount(
             app,
-            build_page(services, language),
-            path=f"/{language}",
-            i18n=gr.I18n(en=dict(words.gradio)),
-            theme=build_theme(),
-            footer_links=[],
-            run_history=False,
-            ssr_mode=False,
-            show_error=False,
-            pwa=False,
-            enable_monitoring=False,
-            mcp_server=False,
+            build_workbench(services.workbench, language, signed_in=doorkeeper.has_token),
+            f"{ROOT}/{language}",
+            language,
         )
     return app
+
+
+def _mount(app: FastAPI, page: gr.Blocks, path: str, language: Language) -> None:
+    words = load_words(language)
+    gr.mount_gradio_app(
+        app,
+        page,
+        path=path,
+        i18n=gr.I18n(en=dict(words.gradio)),
+        theme=build_theme(),
+        footer_links=[],
+        run_history=False,
+        ssr_mode=False,
+        show_error=False,
+        pwa=False,
+        enable_monitoring=False,
+        mcp_server=False,
+    )
 
 
 async def healthz() -> Response:

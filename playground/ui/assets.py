@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Literal
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -16,6 +18,12 @@ from starlette.types import Scope
 STATIC = Path(__file__).with_name("static")
 FOREVER = "public, max-age=31536000, immutable"
 EARLY = "00-early.js"
+Bundle = Literal["page", "workbench"]
+BUNDLES: Mapping[Bundle, tuple[str, ...]] = {
+    "page": ("css/*.css", "js/*.js"),
+    "workbench": ("css/00-base.css", "js/10-core.js", "workbench/*"),
+}
+"""What each page loads: files below `static`, joined in the order of their names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,17 +37,18 @@ class Assets:
 
 
 @cache
-def load_assets() -> Assets:
-    """Join `static/css` and `static/js` in the order of their names; the early script is sent inside the page."""
-    css = _joined("css")
-    js = _joined("js")
+def load_assets(bundle: Bundle = "page") -> Assets:
+    """Join the files of one page; the early script is sent inside it."""
+    css = _joined(bundle, ".css")
+    js = _joined(bundle, ".js")
     early = (STATIC / "js" / EARLY).read_text(encoding="utf-8")
     version = hashlib.sha256((css + js).encode()).hexdigest()[:12]
     return Assets(css, js, early, version)
 
 
-def _joined(kind: str) -> str:
-    files = sorted(path for path in (STATIC / kind).glob(f"*.{kind}") if path.name != EARLY)
+def _joined(bundle: Bundle, suffix: str) -> str:
+    found = (sorted(STATIC.glob(pattern)) for pattern in BUNDLES[bundle])
+    files = [path for paths in found for path in paths if path.suffix == suffix and path.name != EARLY]
     return "\n".join(path.read_text(encoding="utf-8") for path in files)
 
 
@@ -55,11 +64,11 @@ class _KeptFiles(StaticFiles):
 
 def asset_routes() -> list[BaseRoute]:
     """Everything below /static."""
-    assets = load_assets()
     icon = (STATIC / "favicon.svg").read_text(encoding="utf-8")
+    loaded = {bundle: load_assets(bundle) for bundle in BUNDLES}
     return [
-        _kept("/static/page.css", assets.css, "text/css", FOREVER),
-        _kept("/static/page.js", assets.js, "text/javascript", FOREVER),
+        *(_kept(f"/static/{name}.css", assets.css, "text/css", FOREVER) for name, assets in loaded.items()),
+        *(_kept(f"/static/{name}.js", assets.js, "text/javascript", FOREVER) for name, assets in loaded.items()),
         _kept("/static/favicon.svg", icon, "image/svg+xml", "public, max-age=86400"),
         Mount("/static/fonts", _KeptFiles(directory=STATIC / "fonts")),
     ]

@@ -11,6 +11,7 @@ import gradio as gr
 from gradio.components import Component
 from gradio.events import Dependency
 
+from playground.chat.incoming import clean_message
 from playground.errors import PlaygroundError
 from playground.ui import chat_view
 from playground.ui.canvas import QUIET, Canvas, Change, Context, Updates
@@ -62,18 +63,19 @@ def build_chat_tab() -> ChatTab:
         allow_tags=False,
         latex_delimiters=LATEX,
     )
-    thread = build_island("thread", events=("retry", "version", "earlier", "refresh", "follow"))
+    thread = build_island("thread", events=("retry", "version", "earlier", "refresh", "follow", "report", "missed"))
     live = build_island("live")
     with gr.Column(elem_id="dock", min_width=0):
-        notice = build_island("notice")
+        notice = build_island("notice", events=("report",))
         composer = build_island("composer", events=("send", "stop"))
     return ChatTab(chat, thread, live, hero, notice, composer)
 
 
 def render(tab: ChatTab, view: ChatView, context: Context) -> Updates:
     """The view as component values."""
-    words = context.words
-    names = {spec.id: spec.name for spec in context.services.catalog}
+    words, services = context.words, context.services
+    told = {"reported": sorted(view.reported), "keeps": services.reports.keep_text}
+    names = {spec.id: spec.name for spec in services.catalog}
     rows = message_rows(view.shown, view.versions, names, words)
     if view.busy and rows:
         rows[-1] = None
@@ -85,13 +87,15 @@ def render(tab: ChatTab, view: ChatView, context: Context) -> Updates:
             "earlier": view.earlier,
             "empty": not view.messages,
             "busy": view.busy,
+            **told,
         },
         tab.live: asdict(Live()),
         tab.hero: _hero(view, context),
-        tab.notice: {"notice": view.notice and asdict(view.notice), "ticket": view.ticket},
+        tab.notice: {"notice": view.notice and asdict(view.notice), "ticket": view.ticket, **told},
         tab.composer: {
             "busy": view.busy,
-            "limit": context.services.settings.max_message_chars,
+            "limit": services.settings.max_message_chars,
+            "checks": services.workbench.policy.checks,
             "ticket": view.ticket,
             "outcome": view.outcome,
         },
@@ -104,8 +108,9 @@ def _hero(view: ChatView, context: Context) -> dict[str, object]:
         spec = context.services.catalog.get(view.model_id)
     except PlaygroundError:
         return {"title": words("hero.title"), "text": "", "suggestions": ()}
+    text = "hero.text" if context.services.workbench.policy.checks == "on" else "hero.text_unchecked"
     suggestions = spec.suggestions.get(words.language) or spec.suggestions.get("en", ())
-    return {"title": words("hero.title"), "text": words("hero.text", model=spec.name), "suggestions": suggestions[:4]}
+    return {"title": words("hero.title"), "text": words(text, model=spec.name), "suggestions": suggestions[:4]}
 
 
 def wire_following(tab: ChatTab, state: gr.State, context: Context) -> Dependency:
@@ -141,7 +146,7 @@ def wire_following(tab: ChatTab, state: gr.State, context: Context) -> Dependenc
 
 def wire_chat_tab(tab: ChatTab, canvas: Canvas, context: Context) -> None:
     """Connect composer and thread."""
-    chat, words = context.services.chat, context.words
+    chat, reports, words = context.services.chat, context.services.reports, context.words
 
     def send(view: ChatView, event: gr.EventData) -> ChatView:
         ticket = read_field(event, "ticket", LONGEST_ID)
@@ -160,9 +165,18 @@ def wire_chat_tab(tab: ChatTab, canvas: Canvas, context: Context) -> None:
     def with_id(change: Callable[[ChatView, str], ChatView]) -> Change:
         return lambda view, event: change(view, read_field(event, "id", LONGEST_ID))
 
+    def report(view: ChatView, event: gr.EventData) -> ChatView:
+        limit = context.services.settings.max_message_chars
+        text = read_field(event, "text", LONGEST_TEXT)
+        judged = clean_message(text, limit) if text else ""
+        return chat_view.reported(view, reports, read_field(event, "id", LONGEST_ID), judged)
+
     canvas.wire(tab.composer.send, send)
+    canvas.wire(tab.notice.report, report)
+    canvas.wire(tab.thread.report, report)
     tab.composer.stop(on_stop, [canvas.state], None, queue=False, **QUIET)
     canvas.wire(tab.thread.retry, with_id(lambda view, message: chat_view.retried(view, chat, words, message)))
+    canvas.wire(tab.thread.missed, with_id(lambda view, message: chat_view.flagged(view, reports, words, message)))
     canvas.wire(tab.thread.version, with_id(lambda view, message: chat_view.selected(view, chat, message)))
     canvas.wire(tab.thread.earlier, lambda view, _: chat_view.widened(chat_view.refreshed(view, chat)))
     canvas.wire(tab.thread.refresh, lambda view, _: chat_view.refreshed(view, chat))

@@ -11,6 +11,7 @@ from playground.chat.service import ChatService
 from playground.chat.thread import Thread
 from playground.domain import Blocked, ChatRequest, Message, SamplingParams
 from playground.errors import InvalidRequest, PlaygroundError
+from playground.review.desk import ReportDesk
 from playground.ui.notice_view import Notice, error_notice, verdict_notice
 from playground.ui.words import Words
 
@@ -25,7 +26,8 @@ class ChatView:
     """One tab of one person. Messages are the branch on display, oldest first.
 
     `params` None means the model's own. `ticket` is the page's name for the last message it sent, and `outcome` tells
-    whether the server has taken it; until then the page keeps the words.
+    whether the server has taken it; until then the page keeps the words. `reported` are the decisions and answers that
+    were reported from this tab.
     """
 
     owner: str
@@ -40,6 +42,7 @@ class ChatView:
     notice: Notice | None = None
     ticket: str = ""
     outcome: Outcome = "taken"
+    reported: frozenset[str] = frozenset()
 
     @property
     def shown(self) -> tuple[Message, ...]:
@@ -127,6 +130,21 @@ def with_settings(
         language=words.language,
     )
     return replace(view, system_prompt=kept.system_prompt, params=kept.params, notice=None)
+
+
+def reported(view: ChatView, desk: ReportDesk, receipt: str, text: str) -> ChatView:
+    """Tell the operator that this decision was a mistake; `text` are the person's own words, if they are to be kept.
+
+    Raises UnknownDecision, also for somebody else's.
+    """
+    report = desk.report_decision(view.owner, receipt, text)
+    return replace(view, reported=view.reported | {report.subject_id})
+
+
+def flagged(view: ChatView, desk: ReportDesk, words: Words, message_id: str) -> ChatView:
+    """Tell the operator that this answer should have been flagged. Raises InvalidRequest when it is not on display."""
+    report = desk.report_answer(view.owner, find(view, message_id), words.language)
+    return replace(view, reported=view.reported | {report.subject_id})
 
 
 def failed(view: ChatView, words: Words, error: PlaygroundError, ticket: str = "") -> ChatView:

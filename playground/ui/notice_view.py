@@ -12,11 +12,16 @@ from playground.ui.words import Words
 
 Kind = Literal["blocked", "unavailable", "warned", "redacted", "error", "stopped"]
 SHOWN_DETECTORS = 5
+SHOWN_SPANS = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """A card of its own, never part of anybody's turn. `facts` are (label, value); `retry` offers to ask again."""
+    """A card of its own, never part of anybody's turn. `facts` are (label, value); `retry` offers to ask again.
+
+    `receipt` is the id of the decision, for a report of a mistake. `spans` are places in the person's own words, which
+    only their page has; those in a model's words are not told, because they are gone.
+    """
 
     kind: Kind
     title: str
@@ -24,6 +29,8 @@ class Notice:
     next: str = ""
     facts: tuple[tuple[str, str], ...] = ()
     retry: bool = False
+    receipt: str = ""
+    spans: tuple[tuple[int, int], ...] = ()
 
 
 def verdict_notice(verdict: Verdict, words: Words) -> Notice | None:
@@ -36,11 +43,14 @@ def verdict_notice(verdict: Verdict, words: Words) -> Notice | None:
     category = category_name(verdict, words)
     if verdict.action is Action.BLOCK:
         text, next_step = words(f"notice.{side}_blocked_text", category=category), words(f"notice.{side}_blocked_next")
-        return Notice("blocked", words(f"notice.{side}_blocked"), text, next_step, _facts(verdict, words), retry)
+        facts, title = _facts(verdict, words), words(f"notice.{side}_blocked")
+        return Notice("blocked", title, text, next_step, facts, retry, verdict.id, _spans(verdict))
     if verdict.action in (Action.WARN, Action.REDACT):
         kind: Kind = "warned" if verdict.action is Action.WARN else "redacted"
         text = words(f"notice.{kind}_{side}_text", category=category)
-        return Notice(kind, words(f"notice.{kind}_{side}"), text, "", _facts(verdict, words))
+        spans = _spans(verdict) if verdict.action is Action.WARN else ()
+        facts, title = _facts(verdict, words), words(f"notice.{kind}_{side}")
+        return Notice(kind, title, text, "", facts, receipt=verdict.id, spans=spans)
     if verdict.degraded:
         names = ", ".join(verdict.degraded[:SHOWN_DETECTORS])
         return Notice("unavailable", words("notice.degraded"), words("notice.degraded_text", detectors=names))
@@ -108,8 +118,15 @@ def category_name(verdict: Verdict, words: Words) -> str:
     return words.find(f"category.{category}") or category.replace("_", " ")
 
 
+def _spans(verdict: Verdict) -> tuple[tuple[int, int], ...]:
+    """Where in the person's words, for what carries the action."""
+    if verdict.direction is not Direction.INPUT:
+        return ()
+    return tuple(ruling.finding.span for ruling in verdict.rulings if ruling.action is verdict.action)[:SHOWN_SPANS]
+
+
 def _facts(verdict: Verdict, words: Words) -> tuple[tuple[str, str], ...]:
-    facts: list[tuple[str, str]] = []
+    facts: list[tuple[str, str]] = [(words("fact.direction"), words(f"fact.direction_{verdict.direction.value}"))]
     ruling = verdict.decisive
     if ruling is not None:
         score = words.number(ruling.finding.score, 2)
@@ -122,8 +139,15 @@ def _facts(verdict: Verdict, words: Words) -> tuple[tuple[str, str], ...]:
         if reason := ruling.finding.explanation:
             known = words.find(f"explanation.{reason.replace(':', '_')}")
             facts.append((words("fact.explanation"), known or reason))
+        if ruling.finding.windows > 1:
+            parts = words.number(ruling.finding.windows)
+            facts.append((words("fact.windows"), words("fact.windows_value", count=parts)))
     elif verdict.degraded:
         facts.append((words("fact.detector"), ", ".join(verdict.degraded[:SHOWN_DETECTORS])))
     if verdict.policy:
         facts.append((words("fact.policy"), verdict.policy))
-    return (*facts, (words("fact.receipt"), verdict.id[:8]))
+    if verdict.language:
+        facts.append((words("fact.language"), words(f"model.{verdict.language}")))
+    if verdict.elapsed_ms:
+        facts.append((words("fact.time"), words("stats.milliseconds", value=words.number(verdict.elapsed_ms, 1))))
+    return (*facts, (words("fact.receipt"), verdict.id))

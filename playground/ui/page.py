@@ -10,8 +10,9 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from playground.domain import Language
-from playground.ui.assets import load_assets
+from playground.ui.assets import Bundle, load_assets
 from playground.ui.words import LANGUAGES, Words, load_words
+from playground.ui.workbench.access import ROOT
 
 # Gradio builds its components from inline scripts and templates, so those stay allowed; no other host is.
 POLICY = (
@@ -21,7 +22,11 @@ POLICY = (
 )
 VIEWPORT = "width=device-width, initial-scale=1, viewport-fit=cover, interactive-widget=resizes-content"
 MOUNTS = tuple(f"/{language}" for language in LANGUAGES)
-PAGES: dict[str, Language] = {f"/{code}{end}": code for code in LANGUAGES for end in ("", "/")}
+WORKBENCHES = tuple(f"{ROOT}/{language}" for language in LANGUAGES)
+_ROOTS: dict[Bundle, str] = {"page": "", "workbench": ROOT}
+PAGES: dict[str, tuple[Language, Bundle]] = {
+    f"{root}/{code}{end}": (code, bundle) for bundle, root in _ROOTS.items() for code in LANGUAGES for end in ("", "/")
+}
 HEADERS = {
     "Content-Security-Policy": POLICY,
     "X-Content-Type-Options": "nosniff",
@@ -33,7 +38,7 @@ HEADERS = {
 # What the page needs of Gradio. Its other routes (uploads, files, requests on somebody's behalf, descriptions of the
 # API, editing by a model, monitoring) answer 404.
 OPEN = re.compile(
-    r"/(en|vi)(/|/theme\.css|/config/?|/(assets|static|svelte)/[^?]+"
+    rf"(?:{ROOT})?/(en|vi)(/|/theme\.css|/config/?|/(assets|static|svelte)/[^?]+"
     r"|/gradio_api/(theme\.css|queue/join|queue/data|run/predict/?|cancel|reset|heartbeat/\w+|startup-events|app_id/?))?"
 )
 _GRADIO_HEAD = re.compile(
@@ -61,7 +66,7 @@ class SecurityHeaders:
                     headers[name] = value
             await send(message)
 
-        if scope["path"].startswith(MOUNTS) and not OPEN.fullmatch(scope["path"]):
+        if scope["path"].startswith((*MOUNTS, *WORKBENCHES)) and not OPEN.fullmatch(scope["path"]):
             await with_headers({"type": "http.response.start", "status": 404, "headers": []})
             await send({"type": "http.response.body", "body": b""})
             return
@@ -76,12 +81,13 @@ class OwnHead:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on; a page is collected, rewritten and sent in one piece."""
-        language = PAGES.get(scope["path"]) if scope["type"] == "http" else None
-        if language is None:
+        page = PAGES.get(scope["path"]) if scope["type"] == "http" else None
+        if page is None:
             await self._app(scope, receive, send)
             return
         start: Message = {}
         body = bytearray()
+        words, bundle = load_words(page[0]), page[1]
 
         async def collect(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -94,30 +100,31 @@ class OwnHead:
             if message.get("more_body"):
                 return
             headers = MutableHeaders(scope=start)
-            page = bytes(body)
+            content = bytes(body)
             if headers.get("content-type", "").startswith("text/html"):
-                page = rewrite(page.decode("utf-8"), load_words(language)).encode("utf-8")
-                headers["Content-Length"] = str(len(page))
+                content = rewrite(content.decode("utf-8"), words, bundle).encode("utf-8")
+                headers["Content-Length"] = str(len(content))
                 headers["Cache-Control"] = "no-store"
             await send(start)
-            await send({"type": "http.response.body", "body": page})
+            await send({"type": "http.response.body", "body": content})
 
         plain = [(name, value) for name, value in scope["headers"] if name != b"accept-encoding"]
         await self._app({**scope, "headers": plain}, receive, collect)
 
 
-def rewrite(page: str, words: Words) -> str:
+def rewrite(page: str, words: Words, bundle: Bundle = "page") -> str:
     """Gradio's HTML with a head of our own. Nothing in it comes from people or models."""
     page = page.replace('lang="en"', f'lang="{words.language}"', 1)
     page = _GRADIO_HEAD.sub("", page)
-    return _BASE.sub(lambda base: base.group() + own_head(words), page, count=1)
+    return _BASE.sub(lambda base: base.group() + own_head(words, bundle), page, count=1)
 
 
-def own_head(words: Words) -> str:
+def own_head(words: Words, bundle: Bundle) -> str:
     """Title, previews, icon, and what must be there before Gradio starts."""
-    assets = load_assets()
-    title, description = html.escape(words("page.title")), html.escape(words("page.description"))
-    facts = {"words": words.table, "languages": LANGUAGES, "logo": "/static/favicon.svg"}
+    assets = load_assets(bundle)
+    title, description = html.escape(words(f"{bundle}.title")), html.escape(words("page.description"))
+    sent = {key: text for key, text in words.table.items() if bundle == "workbench" or not key.startswith("workbench.")}
+    facts = {"words": sent, "languages": LANGUAGES, "logo": "/static/favicon.svg"}
     inline = json.dumps(facts, ensure_ascii=False).replace("<", "\\u003c")
     return f"""
 <title>{title}</title>
@@ -131,8 +138,8 @@ def own_head(words: Words) -> str:
 <meta name="theme-color" content="#18181c" media="(prefers-color-scheme: dark)">
 <link rel="icon" href="/static/favicon.svg" type="image/svg+xml">
 <link rel="preload" href="/static/fonts/inter-latin-wght-normal.woff2" as="font" type="font/woff2" crossorigin>
-<link rel="stylesheet" href="/static/page.css?v={assets.version}">
+<link rel="stylesheet" href="/static/{bundle}.css?v={assets.version}">
 <script>window.playground = {inline};
 {assets.early}</script>
-<script src="/static/page.js?v={assets.version}"></script>
+<script src="/static/{bundle}.js?v={assets.version}"></script>
 """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -11,9 +12,15 @@ from sqlalchemy import inspect, text
 from playground.errors import StorageError
 from playground.storage.conversations import ConversationStore
 from playground.storage.database import Database
+from playground.storage.decisions import DecisionStore
 from playground.storage.migrations import MIGRATIONS, migrate
+from playground.storage.reports import ReportStore
 from playground.storage.schema import metadata
 
+OLD_DECISION = """INSERT INTO decisions (id, verdict_id, direction, action, category, score, threshold, span_start,
+    span_end, detector, version, policy, language, model_id, degraded, unavailable, elapsed_ms, created_at)
+    VALUES ('d1', 'v1', 'input', 'warn', 'slur', 0.5, 0.4, 0, 3, 'words', '1', 'standard', 'en', 'pip', '[]', 0, 1.0,
+    '2026-01-02 03:04:05.000006')"""
 NAMES = [step.__name__ for step in MIGRATIONS]
 AT = "2026-01-02 03:04:05.000006"
 OLD_ROWS = (
@@ -86,6 +93,21 @@ def test_every_older_schema_becomes_the_present_one_with_its_rows(blank: Databas
     message = store.messages("c1", ["m1"])["m1"]
     assert (conversation.title, conversation.created_at.isoformat()) == ("Chào", "2026-01-02T03:04:05.000006+00:00")
     assert (message.content, message.verdicts, message.usage) == ("Xin chào", (), None)
+
+
+@pytest.mark.parametrize("steps", range(2, len(MIGRATIONS)))
+def test_decisions_of_every_older_schema_can_be_read(blank: Database, steps: int) -> None:
+    migrate(blank, MIGRATIONS[:steps])
+    with blank.write() as connection:
+        connection.execute(text(OLD_DECISION))
+    migrate(blank)
+    (decision,) = DecisionStore(blank).since(datetime(2026, 1, 1, tzinfo=UTC))
+    assert decision.ruling is not None
+    assert (decision.owner, decision.text_hash, decision.ruling.shadow, decision.ruling.finding.windows) == (
+        None, "", None, 1,
+    )  # fmt: skip
+    assert DecisionStore(blank).of_verdict("anna", "v1") == []
+    assert ReportStore(blank).open_count() == 0
 
 
 def test_a_step_that_fails_leaves_the_database_as_it_was(blank: Database) -> None:

@@ -5,20 +5,25 @@ from __future__ import annotations
 import re
 import string
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 import playground.errors
-from playground.domain import Stage
+from playground.domain import Action, Stage
 from playground.errors import PlaygroundError
 from playground.moderation.categories import CATEGORIES
+from playground.moderation.policy import Unavailable
+from playground.moderation.segmentation import UNITS
+from playground.review.numbers import OTHER, UNAVAILABLE, Dimension, Period
+from playground.storage.reports import LABELS, Kind
 from playground.ui import words as module
 from playground.ui.settings_view import FIELDS
 from playground.ui.words import LANGUAGES, Words, load_words
 
 SOURCES = [
-    *Path(module.__file__).parent.glob("*.py"),
-    *Path(module.__file__).parent.glob("static/js/*.js"),
+    *Path(module.__file__).parent.rglob("*.py"),
+    *Path(module.__file__).parent.glob("static/*/*.js"),
 ]
 # Keys that are put together from data.
 SECTIONS_FROM_DATA = ("category.", "error.", "explanation.", "tag.")
@@ -31,6 +36,23 @@ FROM_DATA = {
     *(f"notice.{side}_blocked{end}" for side in SIDES for end in ("", "_text", "_next")),
     *(f"notice.{kind}_{side}{end}" for kind in ("warned", "redacted") for side in SIDES for end in ("", "_text")),
     *(f"notice.unavailable{part}_{side}" for part in ("", "_next") for side in SIDES),
+    *(f"fact.direction_{side}" for side in SIDES),
+    *(f"fact.{fact}" for fact in ("score", "language", "model", "receipt")),
+    *(f"workbench.{side}" for side in SIDES),
+    *(f"workbench.kind_{kind}_{side}" for kind in get_args(Kind) for side in SIDES),
+    *(f"workbench.did_{action.value}" for action in Action),
+    *(f"workbench.do_{action.value}" for action in Action if action is not Action.ALLOW),
+    *(f"workbench.outcome_{outcome}" for outcome in (*Action, "unavailable")),
+    *(f"workbench.by_{dimension}" for dimension in get_args(Dimension)),
+    *(f"workbench.period_{period}" for period in get_args(Period)),
+    *(f"workbench.label_{label}" for label in LABELS),
+    *(f"workbench.unit_{unit}" for unit in UNITS),
+    *(f"workbench.unavailable_{choice}" for choice in get_args(Unavailable)),
+    *(f"workbench.checks_{state}" for state in ("off", "shadow")),
+    *(f"workbench.replay_{head}" for head in ("when", "before", "after")),
+    *(f"workbench.{head}" for head in ("decisions", "blocked", "redacted", "warned", "shadowed", "rate")),
+    *(f"workbench.finding_{part}" for part in ("category", "action", "span", "words", "reason")),
+    *(f"workbench.{name}" for name in (OTHER, UNAVAILABLE, "scores")),
 }
 
 
@@ -52,7 +74,7 @@ def test_vietnamese_is_vietnamese() -> None:
     same = {key for key, text in english.items() if vietnamese[key] == text}
     assert same <= {
         "page.title", "shell.name", "settings.top_p", "settings.top_k", "settings.min_p", "stats.milliseconds",
-        "stats.tokens",
+        "stats.tokens", "workbench.replay_turn", "workbench.took",
     }  # fmt: skip
 
 

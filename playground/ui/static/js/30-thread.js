@@ -32,6 +32,7 @@
       bar.append(iconButton("pen", word("message.edit"), () => playground.editMessage(row.id, row.text)));
     } else {
       bar.append(iconButton("retry", word("message.retry"), () => act("retry", row.id)));
+      if (row.text) bar.append(flagButton(row));
     }
     for (const button of bar.children) {
       if (state.value.busy && !button.matches(":first-child")) button.disabled = true;
@@ -39,6 +40,17 @@
     if (row.versions) bar.append(versions(row));
     if (row.stats?.length) bar.append(stats(row));
     return bar;
+  };
+
+  const flagButton = (row) => {
+    const done = state.value.reported.includes(row.id);
+    const button = iconButton("flag", word(done ? "report.flagged" : "report.flag"), () => {
+      if (button.getAttribute("aria-disabled")) return;
+      act("missed", row.id);
+      playground.toast(word("report.thanks"));
+    }, done ? "flagged" : "");
+    if (done) button.setAttribute("aria-disabled", "true");
+    return button;
   };
 
   const stats = (row) => {
@@ -61,7 +73,10 @@
 
   const decoration = (row) => {
     const box = el("div", `extras extras-${row.role}`);
-    for (const notice of row.notices) box.append(playground.noticeCard(notice, notice.retry ? [retryButton(row)] : []));
+    const about = { told: state.value, trigger: state.trigger, text: row.role === "user" ? row.text : "" };
+    for (const notice of row.notices) {
+      box.append(playground.noticeCard(notice, notice.retry ? [retryButton(row)] : [], null, about));
+    }
     box.append(toolbar(row));
     return box;
   };
@@ -180,7 +195,7 @@
     return (value) => {
       const was = state.value;
       state.value = value;
-      state.prints = value.rows.map((row) => row && JSON.stringify([row, value.busy]));
+      state.prints = value.rows.map((row) => row && JSON.stringify([row, value.busy, value.reported]));
       if (value.busy || was?.conversation !== value.conversation) state.atEnd = true;
       playground.busy = value.busy;
       document.documentElement.classList.toggle("empty", value.empty);

@@ -108,7 +108,9 @@
     banner = el("div", "composer-banner", icon("pen", 15), el("span", "", word("composer.editing")), cancel);
     const hint = el("p", "fine", word("composer.hint"));
     hint.id = "composer-hint";
-    element.append(label, banner, el("div", "composer-row", box, counter, button), hint);
+    const checks = el("p", "fine checks");
+    checks.hidden = true;
+    element.append(label, banner, el("div", "composer-row", box, counter, button), checks, hint);
     button.addEventListener("click", () => (busy || pending ? trigger("stop", {}) : submit(box.value)));
     box.addEventListener("keydown", onKey);
     box.addEventListener("input", () => setText(box.value));
@@ -118,6 +120,8 @@
     return (value) => {
       busy = value.busy;
       limit = value.limit;
+      checks.hidden = value.checks === "on";
+      if (!checks.hidden) checks.textContent = word(value.checks === "off" ? "composer.checks_off" : "composer.checks_shadow");
       settle(value);
       box.readOnly = pending !== null;
       drawButton();
@@ -125,6 +129,7 @@
     };
   };
 
+  playground.draft = () => pending?.text ?? box?.value ?? "";
   playground.focusComposer = () => box?.focus();
   playground.sendText = (text) => submit(text);
   playground.editMessage = (id, text) => {

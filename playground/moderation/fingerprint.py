@@ -1,0 +1,50 @@
+"""Recognising a text again without keeping it: a keyed hash. Without the key nobody can try out guesses."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+from pathlib import Path
+
+from playground.errors import StorageError
+
+KEY_FILE = "fingerprint.key"
+_KEY_BYTES = 32
+
+
+class Fingerprint:
+    """Gives the same text the same 32 hexadecimal digits, under one key. No key: one that ends with the process."""
+
+    def __init__(self, key: bytes = b"") -> None:
+        self._key = key or secrets.token_bytes(_KEY_BYTES)
+
+    def __call__(self, text: str) -> str:
+        """BLAKE2b (RFC 7693) of the text in UTF-8, keyed, 16 bytes."""
+        data = text.encode("utf-8", "surrogatepass")
+        return hashlib.blake2b(data, key=self._key, digest_size=16).hexdigest()
+
+
+def load_key(folder: Path) -> bytes:
+    """The key in that folder; made, readable by its owner only, when there is none.
+
+    Raises StorageError when it can be neither read nor written, or is damaged.
+    """
+    path = folder / KEY_FILE
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError:
+            key = path.read_bytes()
+        else:
+            key = secrets.token_bytes(_KEY_BYTES)
+            with os.fdopen(handle, "wb") as file:
+                file.write(key)
+    except OSError as error:
+        raise StorageError(
+            f"The key file {path} cannot be used ({error.strerror}). Choose another folder with --data-dir."
+        ) from error
+    if len(key) != _KEY_BYTES:
+        raise StorageError(f"The key file {path} is damaged. Move it away; stored hashes then match no text any more.")
+    return key

@@ -1,0 +1,1 @@
+"""The operator's page: numbers, reports, trying thresholds and texts. Closed to everybody else."""

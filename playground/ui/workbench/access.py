@@ -1,0 +1,144 @@
+"""Who may enter the workbench: whoever gives the operator's token; without one, the person at this machine.
+
+The person at this machine is recognised only if nothing can stand in between: the server listens on a loopback address,
+the request comes from one, names one, and carries no trace of a proxy or of another site. Behind a proxy on the same
+machine a token must be set: a proxy that leaves no trace cannot be told from a local browser.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import ipaddress
+import secrets
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+from starlette.requests import HTTPConnection
+from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from playground.errors import UserError
+
+ROOT = "/workbench"
+LOGIN = f"{ROOT}/login"
+COOKIE = "playground_operator"
+SESSION_SECONDS = 12 * 3600
+ATTEMPTS, ATTEMPTS_OF_ALL, ATTEMPT_SECONDS = 5, 100, 300
+_MOST_SESSIONS = 100
+_TRACES = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "x-client-ip", "via", "cf-connecting-ip")
+
+
+class TooManyAttempts(UserError):
+    """Wrong tokens were given too often; nothing is accepted for a while."""
+
+    code = "too_many_attempts"
+    http_status = 429
+
+
+class Doorkeeper:
+    """Decides who is the operator. `token` "" means that there is none; `host` is the address the server listens on."""
+
+    def __init__(self, token: str, host: str, clock: Callable[[], float] = time.monotonic) -> None:
+        self._token = _digest(token)
+        self._host = host
+        self._clock = clock
+        self._sessions: dict[bytes, float] = {}
+        self._failures: dict[str, deque[float]] = {}
+        self._lock = threading.Lock()
+        self.has_token = bool(token)
+
+    def admits(self, connection: HTTPConnection) -> bool:
+        """Whether this request is the operator's."""
+        if not self.has_token:
+            return is_loopback(self._host) and _comes_from_here(connection)
+        session = connection.cookies.get(COOKIE, "")
+        with self._lock:
+            return self._sessions.get(_digest(session), 0.0) > self._clock()
+
+    def open(self, token: str, address: str) -> str | None:
+        """A new session for the right token; None for a wrong one.
+
+        Raises TooManyAttempts after too many wrong ones, from this address or altogether, whatever the token.
+        """
+        with self._lock:
+            now = self._clock()
+            self._forget(now)
+            failures = self._failures.get(address, deque())
+            if len(failures) >= ATTEMPTS or sum(map(len, self._failures.values())) >= ATTEMPTS_OF_ALL:
+                raise TooManyAttempts("Too many wrong tokens. Wait a few minutes and try again.")
+            if not self.has_token or not hmac.compare_digest(_digest(token), self._token):
+                self._failures.setdefault(address, failures).append(now)
+                return None
+            session = secrets.token_urlsafe(32)
+            while len(self._sessions) >= _MOST_SESSIONS:
+                del self._sessions[next(iter(self._sessions))]
+            self._sessions[_digest(session)] = now + SESSION_SECONDS
+            return session
+
+    def close(self, session: str) -> None:
+        """End a session."""
+        with self._lock:
+            self._sessions.pop(_digest(session), None)
+
+    def _forget(self, now: float) -> None:
+        for address, times in list(self._failures.items()):
+            while times and times[0] <= now - ATTEMPT_SECONDS:
+                times.popleft()
+            if not times:
+                del self._failures[address]
+        for session, end in list(self._sessions.items()):
+            if end <= now:
+                del self._sessions[session]
+
+
+class OperatorGate:
+    """Lets nothing below /workbench answer to anybody but the operator, the way in excepted."""
+
+    def __init__(self, app: ASGIApp, doorkeeper: Doorkeeper) -> None:
+        self._app = app
+        self._doorkeeper = doorkeeper
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, or lead to the way in."""
+        path = scope.get("path", "")
+        if scope["type"] == "lifespan" or not (path == ROOT or path.startswith(f"{ROOT}/")):
+            await self._app(scope, receive, send)
+        elif scope["type"] == "http":
+            inside = path == LOGIN or self._doorkeeper.admits(HTTPConnection(scope))
+            await (self._app if inside else _refusal(scope))(scope, receive, send)
+        # Nothing here speaks another protocol: such a connection is not accepted.
+
+
+def is_loopback(host: str) -> bool:
+    """Whether this names the machine itself."""
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def _comes_from_here(connection: HTTPConnection) -> bool:
+    client = connection.client
+    host = urlsplit(f"//{connection.headers.get('host', '')}").hostname or ""
+    if client is None or not is_loopback(client.host) or not is_loopback(host):
+        return False
+    if any(name in connection.headers for name in _TRACES):
+        return False
+    origin = connection.headers.get("origin")
+    return origin is None or urlsplit(origin).netloc == connection.headers.get("host")
+
+
+def _refusal(scope: Scope) -> Response:
+    if scope["method"] == "GET" and "/gradio_api/" not in scope["path"]:
+        return RedirectResponse(LOGIN, status_code=303, headers={"Cache-Control": "no-store"})
+    return JSONResponse({"detail": "This is the operator's. Open /workbench to sign in."}, status_code=401)
+
+
+def _digest(text: str) -> bytes:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
