@@ -5,15 +5,17 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from playground.commands.gate import Gate, add_policy_options, open_gate
-from playground.domain import Direction, Verdict
+from playground.domain import Direction
 from playground.errors import InvalidRequest
 from playground.text import shorten
+
+if TYPE_CHECKING:
+    from playground.review.examination import Look
 
 
 def add_to(parsers: Any) -> None:
@@ -51,51 +53,31 @@ def _text(options: argparse.Namespace) -> str:
 
 
 def _report(gate: Gate, text: str, direction: Direction, *, only: bool) -> dict[str, Any]:
-    from playground.moderation.moderator import PolicyModerator, make_detector  # noqa: PLC0415
-    from playground.moderation.time_limit import limited  # noqa: PLC0415
+    from playground.review.examination import Examiner  # noqa: PLC0415  numpy and the models only when a text is tried
 
-    chosen = gate.policy.detectors[direction]
-    detectors = {name: make_detector(name, gate.registry[name]) for name in (chosen if only else gate.registry)}
-    timed = [limited(detector, gate.policy.time_limit) for detector in detectors.values()]
-    scans = [_scan(gate, detector, text, direction) | {"in_policy": detector.name in chosen} for detector in timed]
-    needed = {name for way in Direction for name in gate.policy.detectors[way]}
-    made = detectors | {name: make_detector(name, gate.registry[name]) for name in needed - set(detectors)}
-    began = time.perf_counter()
-    verdicts, released = _decide(PolicyModerator(gate.policy, made), text, direction)
-    elapsed = (time.perf_counter() - began) * 1000
+    examined = Examiner(gate.registry, {}).examine(text, direction, gate.policy, everyone=not only)
     return {
-        "policy": gate.policy.name,
+        "policy": examined.policy,
         "direction": direction.value,
         "characters": len(text),
-        "detectors": scans,
-        "verdict": _verdict(verdicts) | {"elapsed_ms": elapsed, "released_characters": released},
+        "detectors": [_look(look) for look in examined.looks],
+        "verdict": {
+            "action": examined.action.value,
+            "unavailable": examined.unavailable,
+            "degraded": sorted({name for verdict in examined.verdicts for name in verdict.degraded}),
+            "elapsed_ms": examined.elapsed_ms,
+            "released_characters": len(examined.released),
+        },
     }
 
 
-def _decide(moderator: Any, text: str, direction: Direction) -> tuple[tuple[Verdict, ...], int]:
-    if direction is Direction.INPUT:
-        screened = moderator.check_input(text)
-        return (screened.verdict,) if screened.verdict else (), len(screened.text)
-    guard = moderator.guard(direction)
-    released = len(guard.feed(text).text) + len(guard.finish().text)
-    return guard.verdicts, released
-
-
-def _scan(gate: Gate, detector: Any, text: str, direction: Direction) -> dict[str, Any]:
-    from playground.errors import DetectorUnavailable  # noqa: PLC0415
-    from playground.moderation.screening import scan_one  # noqa: PLC0415
-
-    began = time.perf_counter()
-    try:
-        findings, error = scan_one(detector, text), ""
-    except DetectorUnavailable as reason:
-        findings, error = [], str(reason)
-    rulings = [gate.policy.rule(direction, finding) for finding in findings]
+def _look(look: Look) -> dict[str, Any]:
     return {
-        "detector": detector.name,
-        "version": detector.version,
-        "elapsed_ms": (time.perf_counter() - began) * 1000,
-        "error": error,
+        "detector": look.detector,
+        "version": look.version,
+        "in_policy": look.in_policy,
+        "elapsed_ms": look.elapsed_ms,
+        "error": look.error,
         "findings": [
             {
                 "category": ruling.finding.category,
@@ -105,19 +87,8 @@ def _scan(gate: Gate, detector: Any, text: str, direction: Direction) -> dict[st
                 "span": list(ruling.finding.span),
                 "explanation": ruling.finding.explanation,
             }
-            for ruling in sorted(rulings, key=lambda ruling: -ruling.finding.score)
+            for ruling in look.rulings
         ],
-    }
-
-
-def _verdict(verdicts: tuple[Verdict, ...]) -> dict[str, Any]:
-    from playground.moderation.screening import SEVERITY  # noqa: PLC0415
-
-    last = max(verdicts, key=lambda verdict: SEVERITY[verdict.action], default=None)
-    return {
-        "action": last.action.value if last else "allow",
-        "unavailable": last.unavailable if last else False,
-        "degraded": sorted({name for verdict in verdicts for name in verdict.degraded}),
     }
 
 

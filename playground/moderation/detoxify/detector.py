@@ -105,7 +105,7 @@ class DetoxifyDetector:
             row = int(best[column])
             score = float(scores[row, column])
             span = sentences[row].telling(column) if score >= _NOTABLE else windows[row].span
-            findings.append(Finding(label, score, span, self.name, loaded.version, explanation))
+            findings.append(Finding(label, score, span, self.name, loaded.version, explanation, windows=len(windows)))
         return findings
 
     def unsettled(self, text: str) -> int:
