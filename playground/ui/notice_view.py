@@ -80,16 +80,19 @@ def message_notices(message: Message, words: Words) -> tuple[Notice, ...]:
 
 
 def _joined(notices: Iterable[Notice]) -> list[Notice]:
-    """Cards that say the same as one card, with the facts of all of them: an answer is screened part by part."""
+    """Cards that say the same as one card, with the facts of all of them: an answer is screened part by part.
+
+    A mistake is then reported for the first of the decisions.
+    """
     alike: dict[Notice, list[Notice]] = {}
     for notice in notices:
-        alike.setdefault(replace(notice, facts=()), []).append(notice)
+        alike.setdefault(replace(notice, facts=(), receipt=""), []).append(notice)
     joined: list[Notice] = []
-    for card, same in alike.items():
+    for same in alike.values():
         values: dict[str, dict[str, None]] = {}
         for label, value in (fact for notice in same for fact in notice.facts):
             values.setdefault(label, {})[value] = None
-        joined.append(replace(card, facts=tuple((label, ", ".join(found)) for label, found in values.items())))
+        joined.append(replace(same[0], facts=tuple((label, ", ".join(found)) for label, found in values.items())))
     return joined
 
 

@@ -59,7 +59,7 @@ def greeting(tab: Tab) -> None:
 def answered(tab: Tab) -> None:
     tab.ask(RICH)
     tab.ask("And again")
-    tab.page.click(".extras-assistant .tools .icon-btn >> nth=-1")
+    tab.page.click(".extras-assistant >> nth=-1 >> .tools .icon-btn >> nth=1")
     tab.page.wait_for_selector(".extras-assistant .versions-count")
     tab.idle()
 

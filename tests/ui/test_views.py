@@ -106,7 +106,8 @@ def test_cards_that_say_the_same_are_one_with_every_receipt(words: Words) -> Non
     redacted, warned = message_notices(message, words)
     assert (redacted.kind, warned.kind) == ("redacted", "warned")
     facts = dict(redacted.facts)
-    assert facts["Receipt"] == ", ".join(one.id[:8] for one in covered)
+    assert redacted.receipt == covered[0].id
+    assert facts["Receipt"] == ", ".join(one.id for one in covered)
     assert facts["Category"] == dict(warned.facts)["Category"]
 
 
