@@ -6,6 +6,7 @@ covered; everything before it arrives as it was written.
 
 from __future__ import annotations
 
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -77,11 +78,9 @@ def test_there_is_a_canary_for_every_detector() -> None:
     assert {detector for detector, _ in BLOCKED.values()} == set(moderator().policy.detectors[Direction.OUTPUT])
 
 
-@pytest.mark.parametrize("frame", FRAMES)
-@pytest.mark.parametrize("canary", BLOCKED)
+# Code in a fence is not rendered, so an image there loads nothing and is left alone.
+@pytest.mark.parametrize(("canary", "frame"), [pair for pair in product(BLOCKED, FRAMES) if pair != ("image", "fence")])
 def test_nothing_of_a_blocked_unit_is_released(blocking: PolicyModerator, canary: str, frame: str) -> None:
-    if canary == "image" and frame == "fence":
-        pytest.skip("code in a fence is not rendered, so an image there loads nothing")
     before, after = FRAMES[frame]
     text = before + BLOCKED[canary][1] + after
     for pieces in every_split(text, 5):
