@@ -111,6 +111,9 @@ def message_stats(message: Message, words: Words) -> tuple[tuple[str, str], ...]
         stats.append((words("stats.cached", **counts), words("stats.cached_hint")))
     elif usage.prompt_tokens:
         stats.append((words("stats.prompt", count=words.number(usage.prompt_tokens)), words("stats.prompt_hint")))
+    if message.dropped_messages:
+        left_out = words("stats.dropped", count=words.number(message.dropped_messages))
+        stats.append((left_out, words("stats.dropped_hint")))
     if timings.queued >= 0.1:
         stats.append((words("stats.queued", value=_seconds(timings.queued, words)), words("stats.queued_hint")))
     return tuple(stats)

@@ -72,9 +72,6 @@ def failure_notice(code: str, sentence: str, words: Words, *, retry: bool = Fals
 def message_notices(message: Message, words: Words) -> tuple[Notice, ...]:
     """Every card that belongs under a message: decisions first, then how the answer ended."""
     decided = _joined(notice for verdict in message.verdicts if (notice := verdict_notice(verdict, words)))
-    if message.dropped_messages:
-        text = words("end.dropped", count=words.number(message.dropped_messages))
-        decided.append(Notice("stopped", words("end.dropped_title"), text))
     ended = end_notice(message, words)
     return (*decided, ended) if ended else tuple(decided)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from playground.chat.run import RunSnapshot
@@ -122,6 +124,8 @@ def test_figures_of_an_answer(words: Words) -> None:
         "waited 1.5 s",
     ]
     assert message_stats(Message("user", "x"), words) == ()
+    shortened = message_stats(replace(message, dropped_messages=4), words)
+    assert "4 earlier messages left out" in [text for text, _ in shortened]
 
 
 def test_rows_and_chat_messages_stand_in_the_same_order(words: Words) -> None:
