@@ -9,15 +9,13 @@ from __future__ import annotations
 
 import random
 import statistics
-import subprocess
-import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.checkpoint import converted
 from benchmarks.rows import Row
 from playground.domain import SamplingParams
 from playground.engines.contract import EngineOptions, Prompt
@@ -57,7 +55,7 @@ def measure() -> Iterator[Row]:
     """Every row; models one after the other."""
     if EMBEDDED.is_dir():
         yield from _measure(EMBEDDED, "pip int8", steps=300)
-    yield from _measure(_random_model(), "135M int4", steps=24)
+    yield from _measure(converted("int4"), "135M int4", steps=24)
 
 
 def _measure(folder: Path, name: str, steps: int) -> Iterator[Row]:
@@ -196,43 +194,3 @@ def _memory_row(subject: Subject) -> Row:
 def _resident() -> int:
     fields = Path("/proc/self/statm").read_text(encoding="ascii").split()
     return int(fields[1]) * 4096
-
-
-def _random_model() -> Path:
-    """A Llama of SmolLM2-135M's shape with random int4 weights, made once and kept in the temporary folder."""
-    folder = Path(tempfile.gettempdir()) / "playground-benchmark-135m-int4"
-    if not (folder / "genai_config.json").exists():
-        with tempfile.TemporaryDirectory() as source:
-            _save_random_llama(Path(source))
-            builder = [sys.executable, "-m", "onnxruntime_genai.models.builder", "-p", "int4", "-e", "cpu"]
-            subprocess.run([*builder, "-i", source, "-o", folder], check=True, capture_output=True, timeout=600)
-    return folder
-
-
-def _save_random_llama(folder: Path) -> None:
-    import tokenizers  # noqa: PLC0415 - heavy, and needed once
-    import torch  # noqa: PLC0415
-    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast  # noqa: PLC0415
-
-    torch.manual_seed(0)
-    config = LlamaConfig(
-        vocab_size=49152,
-        hidden_size=576,
-        intermediate_size=1536,
-        num_hidden_layers=30,
-        num_attention_heads=9,
-        num_key_value_heads=3,
-        head_dim=64,
-        max_position_embeddings=8192,
-        tie_word_embeddings=True,
-        bos_token_id=0,
-        eos_token_id=0,
-    )
-    LlamaForCausalLM(config).save_pretrained(folder)
-    alphabet = {letter: index for index, letter in enumerate(tokenizers.pre_tokenizers.ByteLevel.alphabet())}
-    core = tokenizers.Tokenizer(tokenizers.models.BPE(alphabet, []))
-    core.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)
-    core.decoder = tokenizers.decoders.ByteLevel()
-    fast = PreTrainedTokenizerFast(tokenizer_object=core)
-    fast.chat_template = "{% for message in messages %}{{ message['content'] }}{% endfor %}"
-    fast.save_pretrained(folder)
