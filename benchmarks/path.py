@@ -63,6 +63,8 @@ def _row(app: Served, alone: Services, streams: int) -> Row:
         visitors = [stack.enter_context(PageClient(app.address)) for _ in range(streams)]
 
         def pair() -> tuple[float, float]:
+            for visitor in visitors:
+                visitor.fire("conversations", "create")
             path = _together([partial(_visit, visitor) for visitor in visitors])
             return path, _together([partial(_generate, alone)] * streams)
 
@@ -82,7 +84,6 @@ def _together(work: Sequence[Callable[[], int]]) -> float:
 
 
 def _visit(visitor: PageClient) -> int:
-    visitor.fire("conversations", "create")
     visitor.ask(QUESTION)
     for _ in visitor.answers():
         pass
