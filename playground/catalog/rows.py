@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING, fields
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
-from playground.catalog.spec import ModelSpec
+from playground.catalog.spec import ModelSource, ModelSpec, SourceFormat
 from playground.domain import SamplingParams
 from playground.errors import ConfigError
 
@@ -141,6 +141,25 @@ def _sampling(value: object) -> SamplingParams:
         raise ValueError(f"is not valid: {error}") from error
 
 
+def _flag(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError("must be true or false.")
+    return value
+
+
+def _source(value: object) -> ModelSource:
+    if not isinstance(value, dict):
+        raise TypeError('must be a table, as in { repo = "owner/name", revision = "..." }.')
+    names = [item.name for item in fields(ModelSource)]
+    unknown = sorted(set(value) - set(names))
+    if unknown:
+        raise ValueError(f"has an unknown key {unknown[0]}. There are: {', '.join(names)}.")
+    parts = {name: _text(item) for name, item in value.items()}
+    if parts.get("format", "transformers") not in get_args(SourceFormat):
+        raise ValueError(f"has a format {parts['format']!r}; it must be one of {', '.join(get_args(SourceFormat))}.")
+    return ModelSource(**parts)  # type: ignore[arg-type]  # the format was checked above
+
+
 PARSERS: dict[str, Parser] = {
     "id": _text,
     "name": _text,
@@ -160,4 +179,8 @@ PARSERS: dict[str, Parser] = {
     "description": _by_language(_text),
     "suggestions": _by_language(_texts),
     "engine_options": _options,
+    "engines": _texts,
+    "source": _source,
+    "gated": _flag,
+    "tasks": _texts,
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 from playground.domain import FinishReason, Loading, Queued, Role, SamplingParams, Timings, Usage
 
@@ -74,6 +74,7 @@ class Tokenizer(Protocol):
 
 
 Progress = Callable[[Loading | Queued], None]
+Device = Literal["cpu", "cuda"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +82,13 @@ class EngineOptions:
     """What the operator gives an engine: the same for every model.
 
     `threads` 0 chooses a number for this machine. `max_batch` counts answers written at the same time. `kv_cache_mb` is
-    the memory for keys and values, in MiB.
+    the memory for keys and values, in MiB. `device` is where a local model computes.
     """
 
     threads: int = 0
     max_batch: int = 8
     kv_cache_mb: int = 1024
+    device: Device = "cpu"
 
 
 class Engine(Protocol):
