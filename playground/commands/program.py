@@ -10,10 +10,14 @@ import logging
 import sys
 from collections.abc import Sequence
 
-from playground.commands import check, evaluate, policies, rules
+from playground.commands import check, evaluate, policies, ratings, rules
 from playground.errors import PlaygroundError
 
-MODERATION = (check, evaluate, policies, rules)
+# Room, what it is for, and its sub-commands.
+ROOMS = (
+    ("arena", "votes and what they tell", (ratings,)),
+    ("moderation", "the safety layer: try it, measure it, edit its rules", (check, evaluate, policies, rules)),
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -42,10 +46,9 @@ def build_parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     rooms = parser.add_subparsers(metavar="COMMAND", required=True)
-    room = rooms.add_parser(
-        "moderation", help="the safety layer: try it, measure it, edit its rules", allow_abbrev=False
-    )
-    parsers = room.add_subparsers(metavar="COMMAND", required=True)
-    for command in MODERATION:
-        command.add_to(parsers)
+    for name, purpose, commands in ROOMS:
+        room = rooms.add_parser(name, help=purpose, allow_abbrev=False)
+        parsers = room.add_subparsers(metavar="COMMAND", required=True)
+        for command in commands:
+            command.add_to(parsers)
     return parser

@@ -1,0 +1,1 @@
+"""Comparisons, votes, and what can honestly be concluded from them."""

@@ -1,0 +1,184 @@
+"""Votes from and to files: CSV, JSON, JSON lines and Parquet, the public Chatbot Arena's form among them.
+
+A file needs the columns `model_a`, `model_b` and `winner` (`model_a`, `model_b`, `tie`, `tie (bothbad)`). It may have
+`session` (in the arena's files `judge`), `prompt` (`question_id`), `language`, `category`, and the answers, from which
+style is read: `answer_a` and `answer_b`, or `conversation_a` and `conversation_b` as lists of turns.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import gzip
+import io
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from playground.arena.style import compare_styles, measure_style, scale_styles
+from playground.arena.votes import Votes, build_votes
+from playground.errors import InvalidRequest
+
+REQUIRED = ("model_a", "model_b", "winner")
+_ALIASES = {"session": ("session", "judge", "user_id"), "prompt": ("prompt", "question_id", "prompt_hash")}
+_LABELS = ("language", "category")
+_ANSWERS = (("answer_a", "answer_b"), ("conversation_a", "conversation_b"))
+MAX_FILE_BYTES = 4 * 2**30
+Table = dict[str, list[Any]]
+
+
+def read_votes(path: Path) -> Votes:
+    """The votes of a file; the end of its name says what kind it is, `.gz` may follow.
+
+    Raises InvalidRequest when it cannot be read, a column is missing, or a row is wrong.
+    """
+    kind = path.suffixes[-2] if path.suffix == ".gz" and len(path.suffixes) > 1 else path.suffix
+    if kind not in READERS:
+        raise InvalidRequest(f"{path.name}: votes are read from {', '.join(sorted(READERS))}. Choose such a file.")
+    try:
+        if path.stat().st_size > MAX_FILE_BYTES:
+            raise InvalidRequest(f"{path.name} is larger than {MAX_FILE_BYTES // 2**30} GiB. Split it.")
+        data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+        table = READERS[kind](data)
+    except (OSError, EOFError, ValueError, RecursionError, csv.Error) as error:
+        reason = f"{error}".splitlines()[0] if f"{error}" else type(error).__name__
+        raise InvalidRequest(f"{path.name} cannot be read as votes: {reason:.200}") from error
+    return votes_from_table(table)
+
+
+def votes_from_table(table: Mapping[str, Sequence[Any]]) -> Votes:
+    """Votes from columns. Raises InvalidRequest naming what is missing or wrong."""
+    missing = [name for name in REQUIRED if name not in table]
+    if missing:
+        raise InvalidRequest(f"The votes have no column {missing[0]}; needed are {', '.join(REQUIRED)}.")
+    if not len(table["winner"]):
+        raise InvalidRequest("The file has no votes in it.")
+    return build_votes(
+        [str(name) for name in table["model_a"]],
+        [str(name) for name in table["model_b"]],
+        [str(word) for word in table["winner"]],
+        session=_first(table, _ALIASES["session"]),
+        prompt=_first(table, _ALIASES["prompt"]),
+        styles=_styles(table),
+        labels={name: [str(item) for item in table[name]] for name in _LABELS if name in table},
+    )
+
+
+def _first(table: Mapping[str, Sequence[Any]], names: Iterable[str]) -> Sequence[Any] | None:
+    return next((table[name] for name in names if name in table), None)
+
+
+def _styles(table: Mapping[str, Sequence[Any]]) -> Any:
+    for first, second in _ANSWERS:
+        if first in table and second in table:
+            pairs = zip(table[first], table[second], strict=True)
+            rows = [compare_styles(measure_style(_answer(a)), measure_style(_answer(b))) for a, b in pairs]
+            return scale_styles(np.array(rows, dtype=np.float64))
+    return None
+
+
+def _answer(value: Any) -> str:
+    """An answer's text: as it is, or what the assistant said in a list of turns (also one written as JSON)."""
+    if isinstance(value, str) and value.startswith("["):
+        try:
+            value = json.loads(value)
+        except ValueError:
+            return str(value)
+    if isinstance(value, list | tuple | np.ndarray):
+        turns = [turn for turn in value if isinstance(turn, dict) and turn.get("role") == "assistant"]
+        return "\n".join(str(turn.get("content", "")) for turn in turns)
+    return "" if value is None else str(value)
+
+
+def _read_csv(data: bytes) -> Table:
+    import pyarrow  # noqa: PLC0415  large, and not needed to serve the page
+    from pyarrow import csv as arrow_csv  # noqa: PLC0415
+
+    first_line = data.removeprefix(codecs.BOM_UTF8).split(b"\n", 1)[0].decode("utf-8")
+    header = next(csv.reader([first_line]), [])
+    texts = arrow_csv.ConvertOptions(column_types=dict.fromkeys(header, pyarrow.string()), strings_can_be_null=False)
+    parsing = arrow_csv.ParseOptions(newlines_in_values=True)
+    return _arrow_columns(lambda: arrow_csv.read_csv(io.BytesIO(data), parse_options=parsing, convert_options=texts))
+
+
+def _read_parquet(data: bytes) -> Table:
+    from pyarrow import parquet  # noqa: PLC0415
+
+    return _arrow_columns(lambda: parquet.read_table(io.BytesIO(data)))
+
+
+def _arrow_columns(read: Callable[[], Any]) -> Table:
+    from pyarrow import ArrowException  # noqa: PLC0415
+
+    try:
+        table = read()
+    except ArrowException as error:
+        raise ValueError(str(error)) from error
+    return {name: table.column(name).to_pylist() for name in table.column_names}
+
+
+def _read_lines(data: bytes) -> Table:
+    return _columns([json.loads(line) for line in data.decode("utf-8").splitlines() if line.strip()])
+
+
+def _read_json(data: bytes) -> Table:
+    return _columns(json.loads(data))
+
+
+def _columns(rows: Any) -> Table:
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise ValueError("it must hold one object for every vote")
+    names = list(rows[0]) if rows else list(REQUIRED)
+    for name in REQUIRED:
+        if any(name not in row for row in rows):
+            raise ValueError(f"a vote has no {name}")
+    return {name: [row.get(name) for row in rows] for name in names}
+
+
+READERS: dict[str, Callable[[bytes], Table]] = {
+    ".csv": _read_csv,
+    ".json": _read_json,
+    ".jsonl": _read_lines,
+    ".parquet": _read_parquet,
+}
+
+
+def write_votes(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
+    """Write votes, a mapping each, in the kind that the file's name says; they can be read again by `read_votes`.
+
+    Raises InvalidRequest for an unknown kind of file; a folder that cannot be written is an OSError.
+    """
+    if path.suffix not in WRITERS:
+        raise InvalidRequest(f"{path.name}: votes are written to {', '.join(sorted(WRITERS))}. Choose such a name.")
+    path.write_bytes(WRITERS[path.suffix](rows))
+
+
+def _write_csv(rows: Sequence[Mapping[str, Any]]) -> bytes:
+    target = io.StringIO()
+    writer = csv.DictWriter(target, list(rows[0]) if rows else list(REQUIRED), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return target.getvalue().encode()
+
+
+def _write_lines(rows: Sequence[Mapping[str, Any]]) -> bytes:
+    return "".join(json.dumps(dict(row), ensure_ascii=False) + "\n" for row in rows).encode()
+
+
+def _write_parquet(rows: Sequence[Mapping[str, Any]]) -> bytes:
+    import pyarrow  # noqa: PLC0415
+    from pyarrow import parquet  # noqa: PLC0415
+
+    target = io.BytesIO()
+    parquet.write_table(pyarrow.Table.from_pylist([dict(row) for row in rows]), target)
+    return target.getvalue()
+
+
+WRITERS: dict[str, Callable[[Sequence[Mapping[str, Any]]], bytes]] = {
+    ".csv": _write_csv,
+    ".jsonl": _write_lines,
+    ".parquet": _write_parquet,
+}

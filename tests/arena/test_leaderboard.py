@@ -1,0 +1,175 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from playground.arena.leaderboard import MEAN, POINTS, build_leaderboard
+from playground.arena.posterior import infer_strengths
+from playground.arena.ratings import TIES
+from playground.arena.sampler import FLOOR, draw_pair, pair_weights
+from playground.arena.votes import Votes, build_votes
+from playground.errors import InvalidRequest
+from tests.arena.simulation import draw_columns, draw_votes
+
+NO_VOTES = build_votes([], [], [])
+
+
+def covered(models: int, count: int, seeds: int, tie_share: float) -> tuple[int, int]:
+    """How many true strengths lie within their intervals, of how many."""
+    inside = total = 0
+    for seed in range(seeds):
+        random = np.random.default_rng(seed)
+        strengths = random.normal(size=models)
+        votes = draw_votes(strengths, count, random, tie_share)
+        seen = np.array([int(name[1:]) for name in votes.models])
+        truth = strengths[seen] - strengths[seen].mean()
+        draws = infer_strengths(votes, TIES["apart"], rounds=0).draws
+        lower, upper = np.percentile(draws, [2.5, 97.5], axis=0)
+        inside += int(((lower <= truth) & (truth <= upper)).sum())
+        total += len(seen)  # of 50 models some have no vote among 50
+    return inside, total
+
+
+@pytest.mark.parametrize(("count", "tie_share"), [(50, 0.0), (500, 0.0), (5000, 0.0), (5000, 0.25)])
+def test_intervals_cover_the_truth_about_as_often_as_they_say(count: int, tie_share: float) -> None:
+    """Over 3, 10 and 50 models and 20 seeds."""
+    inside, total = np.sum([covered(models, count, 20, tie_share) for models in (3, 10, 50)], axis=0)
+    assert 0.93 <= inside / total <= 0.97
+
+
+def test_intervals_widen_when_the_votes_are_few_people_s() -> None:
+    """Everybody votes many times and has a taste of their own: 20 people are not 2,000 witnesses."""
+    random = np.random.default_rng(1)
+    people = np.repeat(np.arange(20), 100)
+    taste = random.normal(scale=2.0, size=20)[people]
+    won = random.random(2000) < 1 / (1 + np.exp(-taste))
+    columns = (["a"] * 2000, ["b"] * 2000, ["model_a" if win else "model_b" for win in won])
+    alone = infer_strengths(build_votes(*columns), TIES["apart"])
+    grouped = infer_strengths(build_votes(*columns, session=people), TIES["apart"])
+    assert grouped.draws.std(axis=0).min() > 3 * alone.draws.std(axis=0).max()
+
+
+def test_the_table_is_the_same_for_the_same_votes_and_seed() -> None:
+    votes = draw_votes(np.array([0.5, 0.0, -0.5]), 60, np.random.default_rng(2))
+    assert build_leaderboard(votes, seed=3).standings == build_leaderboard(votes, seed=3).standings
+
+
+def test_the_table_counts_and_orders() -> None:
+    columns = (["a"] * 9 + ["b", "a"], ["b"] * 9 + ["c", "c"], ["model_a"] * 9 + ["model_b", "tie (bothbad)"])
+    table = build_leaderboard(build_votes(*columns))
+    by_name = {line.model: line for line in table.standings}
+    assert table.standings[0].model == "a"
+    assert (by_name["a"].votes, by_name["a"].wins, by_name["a"].losses, by_name["a"].ties) == (10, 9, 0, 1)
+    assert (by_name["c"].votes, by_name["c"].wins, by_name["c"].ties) == (2, 1, 1)
+    assert sum(line.rating for line in table.standings) / 3 == pytest.approx(MEAN)
+    assert sum(line.best for line in table.standings) == pytest.approx(1.0)
+    order = [line.model for line in table.standings]
+    assert table.wins[order.index("a"), order.index("b")] == 9
+    assert (table.battles, table.ties) == (11, 1)
+
+
+def test_ranks_are_shared_until_intervals_part() -> None:
+    few = build_leaderboard(build_votes(["a", "b"], ["b", "a"], ["model_a", "model_a"]))
+    assert [line.rank for line in few.standings] == [1, 1]
+    many = build_leaderboard(build_votes(["a"] * 200, ["b"] * 200, ["model_a"] * 190 + ["model_b"] * 10))
+    assert [line.rank for line in many.standings] == [1, 2]
+    assert many.standings[0].separate == 0
+    assert many.standings[-1].separate is None
+
+
+def test_that_many_more_votes_do_separate() -> None:
+    """The estimate is about the votes as they have been: more of the same must part the two near that number."""
+    columns = (["a"] * 60, ["b"] * 60, ["model_a"] * 34 + ["model_b"] * 26)
+    more = build_leaderboard(build_votes(*columns)).standings[0].separate
+    assert more is not None
+    assert more > 60
+    factor = round((60 + more) / 60 * 1.5)
+    grown = build_leaderboard(build_votes(*(list(column) * factor for column in columns)))
+    assert grown.standings[0].separate == 0
+
+
+def test_fragility_names_the_votes_that_carry_the_first_place() -> None:
+    columns = (["a"] * 100, ["b"] * 100, ["model_a"] * 53 + ["model_b"] * 47)
+    table = build_leaderboard(build_votes(*columns))
+    assert table.fragility is not None
+    assert (table.fragility.votes, table.fragility.rival) == (7, "b")
+
+
+def test_one_vote_is_a_table_with_wide_intervals() -> None:
+    table = build_leaderboard(build_votes(["a"], ["b"], ["model_a"]))
+    assert table.standings[0].upper - table.standings[0].lower > POINTS
+    assert table.standings[0].rank == table.standings[1].rank == 1
+
+
+def test_only_ties_leave_all_models_equal() -> None:
+    table = build_leaderboard(build_votes(["a"] * 5, ["b"] * 5, ["tie"] * 5))
+    assert [line.rating for line in table.standings] == pytest.approx([MEAN, MEAN])
+    assert table.fragility is None
+
+
+def test_no_votes_are_refused_with_the_next_step() -> None:
+    with pytest.raises(InvalidRequest, match="Vote in a few battles"):
+        build_leaderboard(NO_VOTES)
+
+
+def test_votes_by_label() -> None:
+    votes = build_votes(["a"] * 3, ["b"] * 3, ["model_a"] * 3, labels={"language": ["en", "vi", "en"]})
+    assert len(votes.labelled("language", "en")) == 2
+    with pytest.raises(InvalidRequest, match="There are: en, vi"):
+        votes.labelled("language", "fr")
+    with pytest.raises(InvalidRequest, match="no column category"):
+        votes.labelled("category", "maths")
+
+
+def test_new_models_are_drawn_first_and_both_sides_are_random() -> None:
+    columns = draw_columns(np.zeros(4), 200, np.random.default_rng(3))
+    models = ["m00", "m01", "m02", "m03", "new"]
+    random = np.random.default_rng(4)
+    pairs = [draw_pair(models, build_votes(*columns), random) for _ in range(60)]
+    assert all("new" in pair for pair in pairs)
+    assert 10 < sum(pair[0] == "new" for pair in pairs) < 50
+
+
+def test_every_pair_keeps_a_chance() -> None:
+    votes = draw_votes(np.array([3.0, 2.5, -2.0, -2.5]), 2000, np.random.default_rng(5))
+    weights = pair_weights(list(votes.models), votes)
+    assert votes.appearances().min() >= FLOOR
+    apart = ~np.eye(4, dtype=bool)
+    assert weights[apart].min() > 0
+    assert weights[0, 1] == weights.max()
+
+
+def test_a_battle_needs_two_models() -> None:
+    with pytest.raises(InvalidRequest, match="two different models"):
+        draw_pair(["only"], NO_VOTES, np.random.default_rng(0))
+
+
+def votes_until_parted(seed: int, *, informed: bool, batch: int = 50, most: int = 3000) -> int:
+    """Votes until the interval of the difference of the best two of ten is narrower than their true difference."""
+    random = np.random.default_rng(seed)
+    strengths = np.array([1.3, 0.8, *np.linspace(0.5, -1.2, 8)])
+    left, right = np.triu_indices(10, 1)
+    names = [f"m{at:02}" for at in range(10)]
+    columns: tuple[list[str], list[str], list[str]] = ([], [], [])
+    votes: Votes = NO_VOTES
+    while len(votes) < most:
+        weights = pair_weights(names, votes) if informed else np.ones((10, 10))
+        chances = weights[left, right] / weights[left, right].sum()
+        for pair in random.choice(len(left), size=batch, p=chances):
+            won = random.random() < 1 / (1 + np.exp(strengths[right[pair]] - strengths[left[pair]]))
+            for column, value in zip(
+                columns, (names[left[pair]], names[right[pair]], "model_a" if won else "model_b"), strict=True
+            ):
+                column.append(value)
+        votes = build_votes(*columns)
+        draws = infer_strengths(votes, TIES["apart"], draws=500, rounds=0).draws
+        spread = (draws[:, 0] - draws[:, 1]).std() if len(votes.models) == 10 else np.inf
+        if 1.96 * spread < strengths[0] - strengths[1]:
+            return len(votes)
+    return most
+
+
+def test_the_sampler_parts_the_best_two_with_fewer_votes() -> None:
+    informed = [votes_until_parted(seed, informed=True) for seed in range(4)]
+    uniform = [votes_until_parted(seed, informed=False) for seed in range(4)]
+    assert sum(informed) <= 0.7 * sum(uniform)
