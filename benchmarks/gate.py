@@ -2,6 +2,8 @@
 
 The bar is that the cost is constant: per kind of text, the dearest length costs at most 1.5 times the cheapest one.
 CPU time is counted, the best of several runs, so that a busy machine does not blur the ratio.
+
+The cues of attacks are looked for through an index; its gain is measured against searching with each pattern in turn.
 """
 
 from __future__ import annotations
@@ -10,7 +12,9 @@ import time
 from collections.abc import Callable, Iterator
 
 from benchmarks.rows import Row
+from playground.moderation.attack_cues import load_cues
 from playground.moderation.moderator import PolicyModerator, build_moderator
+from playground.moderation.openings import PatternIndex
 
 ENGLISH = (
     "A language model predicts the next token from the ones before it. Training adjusts billions of numbers, and the "
@@ -34,6 +38,30 @@ def measure() -> Iterator[Row]:
             for length, cost in zip(LENGTHS, costs, strict=True):
                 yield Row(f"gate: {name}, {kind}, {length:,} characters", cost, "us/character")
             yield Row(f"gate: {name}, {kind}, dearest length to cheapest", max(costs) / min(costs), "x", 1.5, False)
+    for kind in ("English", "Vietnamese"):
+        yield Row(f"gate: cues, {kind}, one by one to indexed", _gain_of_index(KINDS[kind]), "x", 4.0)
+
+
+def _gain_of_index(unit: str, length: int = 20_000) -> float:
+    """How many times the CPU time of the index it takes to search with every pattern of the cues."""
+    patterns = [pattern for cue in load_cues().cues for pattern in cue.patterns]
+    index, text = PatternIndex(patterns), (unit * (length // len(unit) + 1))[:length].lower()
+
+    def one_by_one() -> None:
+        for pattern in patterns:
+            list(pattern.finditer(text))
+
+    return _least_cpu(one_by_one) / _least_cpu(lambda: list(index.matches(text)))
+
+
+def _least_cpu(work: Callable[[], object], times: int = 5) -> float:
+    """The least CPU time in seconds over some repetitions."""
+    best = float("inf")
+    for _ in range(times):
+        began = time.process_time()
+        work()
+        best = min(best, time.process_time() - began)
+    return best
 
 
 def run_guard(gate: PolicyModerator, text: str) -> None:
@@ -51,9 +79,4 @@ def run_check(gate: PolicyModerator, text: str) -> None:
 
 def _cost(run: Callable[[PolicyModerator, str], None], gate: PolicyModerator, text: str) -> float:
     """The least CPU time per character over repetitions that take about 300,000 characters, at least two."""
-    best = float("inf")
-    for _ in range(max(2, 300_000 // len(text))):
-        began = time.process_time()
-        run(gate, text)
-        best = min(best, time.process_time() - began)
-    return best / len(text) * 1e6
+    return _least_cpu(lambda: run(gate, text), max(2, 300_000 // len(text))) / len(text) * 1e6

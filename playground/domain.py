@@ -134,7 +134,8 @@ class Timings:
 class Finding:
     """One thing a detector saw. `span` is (start, end) in the text that was scanned.
 
-    `windows` is in how many pieces the text was read, for a model that cannot read a long one at once.
+    `windows` is in how many pieces the text was read, for a model that cannot read a long one at once. `judged` says
+    that the detector judged a piece of text as a whole, as a classifier does, and cannot point at a rule.
     """
 
     category: str
@@ -144,6 +145,7 @@ class Finding:
     version: str
     explanation: str = ""
     windows: int = 1
+    judged: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,9 +195,11 @@ class Verdict:
 
     @property
     def decisive(self) -> Ruling | None:
-        """The ruling that explains the action best: the highest score among those that carry it."""
+        """The ruling that explains the action best: of those that carry it, one that points at a rule rather than a
+        judgement, and then the highest score.
+        """
         carrying = [ruling for ruling in self.rulings if ruling.action is self.action]
-        return max(carrying, key=lambda ruling: ruling.finding.score, default=None)
+        return max(carrying, key=lambda ruling: (not ruling.finding.judged, ruling.finding.score), default=None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,3 +48,11 @@ def test_the_decisive_ruling_is_the_strongest_of_those_that_carry_the_action() -
     rulings = (ruling(Action.WARN, 0.99), ruling(Action.BLOCK, 0.7), ruling(Action.BLOCK, 0.8))
     assert Verdict(Direction.INPUT, Action.BLOCK, rulings).decisive == rulings[2]
     assert Verdict(Direction.INPUT, Action.ALLOW).decisive is None
+
+
+def test_a_rule_explains_an_action_better_than_a_judgement_whatever_the_scores() -> None:
+    rule = Ruling(Finding("slur", 0.8, (0, 1), "words", "1"), Action.BLOCK, 0.5)
+    judgement = Ruling(Finding("toxicity", 0.99, (0, 9), "embedded", "1", judged=True), Action.BLOCK, 0.9)
+    noted = Ruling(Finding("profanity", 1.0, (0, 1), "words", "1"), Action.WARN, 0.5)
+    assert Verdict(Direction.INPUT, Action.BLOCK, (judgement, rule, noted)).decisive == rule
+    assert Verdict(Direction.INPUT, Action.BLOCK, (judgement, noted)).decisive == judgement

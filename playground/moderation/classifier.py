@@ -29,9 +29,9 @@ class EmbeddedClassifier:
 
     def scan(self, text: str) -> list[Finding]:
         """A finding for every label whose score is worth mentioning."""
-        scores = self.model.score(text)
+        scores = self.model.score(text).tolist()
         return [
-            Finding(label, float(score), self._span(text, label), self.name, self.version, "linear")
+            Finding(label, score, self._span(text, label), self.name, self.version, "linear")
             for label, score in zip(self.model.labels, scores, strict=True)
             if score >= _FLOOR and text
         ]

@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from playground.moderation.normaliser import Normalised, normalise
 
 _LEET = str.maketrans("013457@$!|", "oieastasil")
-_CHUNK = re.compile(r"[a-z0-9@$!|]+")
+# A word of letters only is passed over as soon as it ends.
+_CHUNK = re.compile(r"(?<![a-z0-9@$!|])[a-z]*+[0-9@$!|][a-z0-9@$!|]*")
 _SIGN = re.compile(r"[013457@$!|].*[a-z]")
 _LONGEST_WORD = 40
 _APART = re.compile(r"(?<![^\W_])[^\W_](?:[ .\-_*·]{1,3}[^\W_](?![^\W_])){7,}")
@@ -83,7 +84,7 @@ def readings(text: str) -> Iterator[Reading]:
 def _as_letters(match: re.Match[str]) -> str:
     """A word with signs or digits in front of or between its letters, in letters; anything else as it is."""
     word = match[0]
-    if word.isalpha() or word.isdigit() or len(word) > _LONGEST_WORD or not _SIGN.search(word):
+    if word.isdigit() or len(word) > _LONGEST_WORD or not _SIGN.search(word):
         return word
     return word.translate(_LEET)
 

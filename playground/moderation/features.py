@@ -21,8 +21,11 @@ ROWS = 1 << BITS
 
 _SPACE = 32
 _KEPT = "*!?@$"  # symbols that stand for letters or carry tone; all other ASCII symbols part words
-_PRIME = np.uint64(0x9E3779B97F4A7C15)
-_KINDS = np.arange(6, dtype=np.uint64)  # keeps words, pairs and the orders of n-grams apart
+# Constants as arrays without dimensions: numpy is slower with scalars, and short texts are all overhead.
+_PRIME = np.array(0x9E3779B97F4A7C15, dtype=np.uint64)
+_KINDS = [np.array(kind, dtype=np.uint64) for kind in range(6)]  # keeps words, pairs and the orders of n-grams apart
+_BORDER = np.array(_SPACE, dtype=np.uint32)
+_SHIFT, _TOP = np.array(29, dtype=np.uint64), np.array(64 - BITS, dtype=np.uint64)
 _ODD = 0x100000001B3  # odd, so that it has an inverse modulo 2**64
 _INVERSE = pow(_ODD, -1, 1 << 64)
 
@@ -50,39 +53,61 @@ def read_words(text: str) -> Words:
 
 
 def word_codes(text: str) -> Codes:
-    """Only the code points of `read_words`, which is quicker for plain English."""
+    """Only the code points of `read_words`, which is quicker."""
     plain = normalise(text).text.lower()
     if not plain.isascii():
-        return _spaced(plain)[0]
+        codes = _read(plain)
+        return codes[_kept(codes)]
     words = b" ".join(plain.encode("ascii").translate(_ascii_bytes()).split())
     return np.frombuffer(b" " + words + b" " if words else b" ", dtype=np.uint8).astype(np.uint32)
 
 
 def _spaced(plain: str) -> tuple[Codes, Places]:
-    raw = np.frombuffer(plain.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
-    codes = np.full(len(raw) + 2, _SPACE, dtype=np.uint32)
-    table = np.frombuffer(_ascii_bytes()[:128], dtype=np.uint8)
-    codes[1:-1] = np.where(raw < 128, table[np.minimum(raw, 127)], raw)
-    codes[1:-1][(raw >= 0x2000) & (raw < 0x2070)] = _SPACE  # general punctuation
-    kept = codes != _SPACE
-    kept[1:] |= kept[:-1]
-    kept[0] = True
-    places = kept.nonzero()[0]
+    codes = _read(plain)
+    places = _kept(codes).nonzero()[0]
     return codes[places], places - 1
 
 
+def _read(plain: str) -> Codes:
+    """Every code point as what it is read as, with a space before and behind the text."""
+    raw = np.frombuffer(f" {plain} ".encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
+    table = _low_codes()
+    try:
+        return table.take(raw)
+    except IndexError:
+        codes = raw.copy()
+        low = raw < len(table)
+        codes[low] = table.take(raw[low])
+        return codes
+
+
+def _kept(codes: Codes) -> NDArray[np.bool_]:
+    """All but the spaces behind a space."""
+    kept: NDArray[np.bool_] = codes != _BORDER
+    kept[1:] |= kept[:-1]
+    kept[0] = True
+    return kept
+
+
 def feature_rows(codes: Codes) -> Places:
-    """Row numbers of all features, as often as they occur."""
+    """Row numbers of all features, as often as they occur.
+
+    A hash is a polynomial in `_PRIME`, so that longer runs of characters, and pairs of words, go on from shorter ones.
+    """
     wide = codes.astype(np.uint64)
-    space = codes == _SPACE
-    three = (wide[:-2] * _PRIME + wide[1:-1]) * _PRIME + wide[2:]
-    four = three[:-1] * _PRIME + wide[3:]
-    five = four[:-1] * _PRIME + wide[4:]
-    grams = np.concatenate((three + _KINDS[3], four + _KINDS[4], five + _KINDS[5]))[_unbroken(space)]
-    borders = space.nonzero()[0]
-    words = _word_hashes(wide, borders[:-1] + 1, borders[1:])
-    pairs = words[:-1] * _PRIME + words[1:]
-    return _rows(np.concatenate((grams, words + _KINDS[1], pairs + _KINDS[2])))
+    space = codes == _BORDER
+    grams = []
+    power = wide[:-1] * _PRIME
+    power += wide[1:]
+    for order in (3, 4, 5):
+        power *= _PRIME
+        power = power[:-1] + wide[order - 1 :]
+        grams.append(power + _KINDS[order])
+    words = _word_hashes(wide, space)
+    pairs = words[:-1] * _PRIME
+    pairs += words[1:]
+    pairs += _KINDS[2]
+    return _rows(np.concatenate((np.concatenate(grams)[_unbroken(space)], words + _KINDS[1], pairs)))
 
 
 def feature_homes(codes: Codes) -> Places:
@@ -115,27 +140,42 @@ def distinct(rows: Places) -> Places:
     return ordered[first]
 
 
-def _word_hashes(wide: NDArray[np.uint64], starts: Places, stops: Places) -> NDArray[np.uint64]:
-    """A polynomial hash of every word from differences of one running sum, independent of where the word stands."""
+def _word_hashes(wide: NDArray[np.uint64], space: NDArray[np.bool_]) -> NDArray[np.uint64]:
+    """A polynomial hash of every word, independent of where the word stands."""
+    starts = space[:-1].nonzero()[0]
+    if not len(starts):
+        return np.empty(0, dtype=np.uint64)
+    starts += 1
     powers, inverses = _powers(len(wide))
-    running = np.zeros(len(wide) + 1, dtype=np.uint64)
-    np.cumsum(wide * powers, out=running[1:])
-    hashed: NDArray[np.uint64] = (running[stops] - running[starts]) * inverses[starts]
+    terms = wide * powers
+    terms[space] = 0
+    hashed: NDArray[np.uint64] = np.add.reduceat(terms, starts)
+    hashed *= inverses[starts]
     return hashed
 
 
 def _rows(hashed: NDArray[np.uint64]) -> Places:
-    mixed = hashed * _PRIME
-    mixed ^= mixed >> np.uint64(29)
-    mixed *= _PRIME
-    mixed >>= np.uint64(64 - BITS)
-    return mixed.astype(np.int64)
+    """The upper bits once more mixed; `hashed` is used up."""
+    hashed *= _PRIME
+    hashed ^= hashed >> _SHIFT
+    hashed *= _PRIME
+    hashed >>= _TOP
+    return hashed.view(np.int64)
 
 
 @lru_cache(maxsize=1)
 def _ascii_bytes() -> bytes:
     """For every ASCII code what it is read as; a table for `bytes.translate`."""
     return bytes(code if code < 128 and (chr(code).isalnum() or chr(code) in _KEPT) else _SPACE for code in range(256))
+
+
+@lru_cache(maxsize=1)
+def _low_codes() -> Codes:
+    """For every code point below 0x2070 what it is read as: symbols and general punctuation part words."""
+    table = np.arange(0x2070, dtype=np.uint32)
+    table[:128] = np.frombuffer(_ascii_bytes()[:128], dtype=np.uint8)
+    table[0x2000:] = _SPACE
+    return table
 
 
 @lru_cache(maxsize=4)

@@ -12,6 +12,7 @@ import io
 import math
 import zipfile
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from playground.errors import DetectorUnavailable
 from playground.moderation.features import ROWS, Words, distinct, feature_homes, feature_rows, read_words, word_codes
 
 Scores = NDArray[np.float64]
+_EXACT = 1 << 17  # of so many signed bytes every sum is exact in single precision, where a product is quickest
 _COLUMNS = 8  # up to seven labels and the squared length, one byte each: a row is one 64-bit number
 
 
@@ -55,15 +57,20 @@ class LinearModel:
 
     def sums(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """What the given distinct rows add up to, per column."""
-        values = self.table[rows].view(np.int8).reshape(-1, _COLUMNS)
-        added: NDArray[np.int64] = values.sum(axis=0, dtype=np.int64)
-        return added
+        values = self.table.take(rows).view(np.int8).reshape(-1, _COLUMNS)
+        if len(values) > _EXACT:
+            added: NDArray[np.int64] = values.sum(axis=0, dtype=np.int64)
+            return added
+        return (_ones()[: len(values)] @ values.astype(np.float32)).astype(np.int64)
 
     def probabilities(self, sums: NDArray[np.int64]) -> Scores:
         """The logistic function of the scaled sums."""
-        logits = self.biases + self.scales * (sums[: len(self.labels)] / self._length(sums))
-        chances: Scores = 1 / (1 + np.exp(-logits))
-        return chances
+        logits: Scores = sums[: len(self.labels)] / self._length(sums)
+        logits *= self.scales
+        logits += self.biases
+        np.exp(np.negative(logits, out=logits), out=logits)
+        logits += 1
+        return np.reciprocal(logits, out=logits)
 
     def _length(self, sums: NDArray[np.int64]) -> float:
         return math.sqrt(self.norm_scale * int(sums[-1]) + self.steady)
@@ -119,6 +126,11 @@ class ScoreStream:
 
     def _new_rows(self, text: str) -> list[int]:
         return [row for row in set(feature_rows(word_codes(text)).tolist()) if row not in self._seen]
+
+
+@lru_cache(maxsize=1)
+def _ones() -> NDArray[np.float32]:
+    return np.ones(_EXACT, dtype=np.float32)
 
 
 def _last_word(text: str) -> str:

@@ -13,10 +13,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from playground.domain import Finding
-from playground.moderation.attack_cues import CATEGORIES, CueSet
+from playground.moderation.attack_cues import CATEGORIES, Cue, CueSet
 from playground.moderation.contract import Scope
 from playground.moderation.disguises import Reading, readings
 from playground.moderation.normaliser import fold_accents
+from playground.moderation.openings import PatternIndex
 
 # A finding below this score is not worth reporting.
 _LOWEST = 0.3
@@ -59,7 +60,7 @@ class PromptAttackDetector:
     scope: Scope = "span"
 
     def __init__(self, cues: CueSet) -> None:
-        self._cues = cues.cues
+        self._indexes = tuple(_index(cues, folded=folded) for folded in (False, True))
         self.version = cues.version
 
     def scan(self, text: str) -> list[Finding]:
@@ -79,15 +80,17 @@ class PromptAttackDetector:
         return len(tail) - (ends[-1] if ends else 0)
 
     def _read(self, reading: Reading) -> Iterator[Finding]:
-        taken: list[tuple[int, int]] = []
+        taken: list[tuple[int, int]] = []  # in order, apart from each other
         for group in sorted(_groups(self._sightings(reading.text), reading.text), key=_score, reverse=True):
             score = _score(group)
             start, end = group[0].start, max(sighting.end for sighting in group)
-            if score < _LOWEST or any(start < last and first < end for first, last in taken):
+            place = bisect_right(taken, (start, start))
+            near = taken[max(0, place - 1) : place + 1]
+            if score < _LOWEST or any(start < last and first < end for first, last in near):
                 continue
             if not any(reading.disguised(sighting.start, sighting.end) for sighting in group):
                 continue
-            taken.append((start, end))
+            taken.insert(place, (start, end))
             if reading.disguise:
                 score = 1 - (1 - score) * (1 - _DISGUISED)
             yield self._finding(reading, group, score)
@@ -103,12 +106,18 @@ class PromptAttackDetector:
     def _sightings(self, text: str) -> Iterator[_Sighting]:
         folded = fold_accents(text)
         mentions: _Mentions | None = None
-        for cue in self._cues:
-            for pattern in cue.patterns:
-                for match in pattern.finditer(folded if cue.folded else text):
-                    mentions = mentions or _Mentions(folded)
-                    weight = cue.weight * mentions.share(*match.span())
-                    yield _Sighting(match.start(), match.end(), cue.name, cue.category, weight)
+        for (cues, index), shown in zip(self._indexes, (text, folded), strict=True):
+            for number, match in index.matches(shown):
+                mentions = mentions or _Mentions(folded)
+                cue = cues[number]
+                weight = cue.weight * mentions.share(*match.span())
+                yield _Sighting(match.start(), match.end(), cue.name, cue.category, weight)
+
+
+def _index(cues: CueSet, *, folded: bool) -> tuple[tuple[Cue, ...], PatternIndex]:
+    """All patterns that are matched with or without accents, and which cue each of them belongs to."""
+    pairs = [(cue, pattern) for cue in cues.cues if cue.folded is folded for pattern in cue.patterns]
+    return tuple(cue for cue, _ in pairs), PatternIndex([pattern for _, pattern in pairs])
 
 
 class _Mentions:
@@ -118,17 +127,23 @@ class _Mentions:
         self._text = folded
         self._ends = _ends(folded)
         self._quotes = [match.span() for match in _QUOTED.finditer(folded)]
+        self._topics: dict[int, bool] = {}
 
     def share(self, start: int, end: int) -> float:
         """How much of a cue's weight counts: all, or a part where its sentence talks about attacks or quotes it."""
-        number = bisect_right(self._ends, start)
-        first = self._ends[number - 1] if number else 0
-        last = self._ends[number] if number < len(self._ends) else len(self._text)
-        topic = _TOPIC.search(self._text, first, last)
-        quoted = any(left <= start and end <= right for left, right in self._quotes)
-        if topic and quoted:
-            return 0.3
-        return 0.6 if topic else 1.0
+        quote = bisect_right(self._quotes, (start, len(self._text))) - 1
+        quoted = quote >= 0 and end <= self._quotes[quote][1]
+        if self._topic(bisect_right(self._ends, start)):
+            return 0.3 if quoted else 0.6
+        return 1.0
+
+    def _topic(self, number: int) -> bool:
+        """Whether the sentence of that number talks about attacks; each is searched once."""
+        if number not in self._topics:
+            first = self._ends[number - 1] if number else 0
+            last = self._ends[number] if number < len(self._ends) else len(self._text)
+            self._topics[number] = _TOPIC.search(self._text, first, last) is not None
+        return self._topics[number]
 
 
 def _ends(text: str) -> list[int]:

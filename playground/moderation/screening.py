@@ -89,7 +89,12 @@ def scan_one(detector: Detector, text: str) -> list[Finding]:
     except Exception as error:
         raise DetectorUnavailable(f"{detector.name} failed with {type(error).__name__}.") from error
     _refuse_faults(detector, findings, text)
-    return findings
+    return _marked(detector, findings)
+
+
+def _marked(detector: Detector, findings: list[Finding]) -> list[Finding]:
+    """The findings of a detector that judges whole units say so: a receipt names a rule before a judgement."""
+    return [replace(finding, judged=True) for finding in findings] if detector.scope == "unit" else findings
 
 
 def _checked_batch(
@@ -105,7 +110,7 @@ def _checked_batch(
         raise DetectorUnavailable(f"{detector.name} answered for {len(batch)} of {len(texts)} texts.")
     for findings, text in zip(batch, texts, strict=True):
         _refuse_faults(detector, findings, text)
-    return batch
+    return [_marked(detector, findings) for findings in batch]
 
 
 def _refuse_faults(detector: Detector, findings: Iterable[object], text: str) -> None:

@@ -61,10 +61,12 @@ def message_of(row: RowMapping) -> Message:
 
 
 def telling(verdict: Verdict) -> tuple[Ruling, ...]:
-    """The rulings worth keeping, at most `MOST_RULINGS`: those that carry the action first, high scores first."""
+    """The rulings worth keeping, at most `MOST_RULINGS`: those that carry the action first, then the decisive first."""
     if len(verdict.rulings) <= MOST_RULINGS:
         return verdict.rulings
-    ordered = sorted(verdict.rulings, key=lambda ruling: (ruling.action != verdict.action, -ruling.finding.score))
+    ordered = sorted(
+        verdict.rulings, key=lambda one: (one.action != verdict.action, one.finding.judged, -one.finding.score)
+    )
     return tuple(ordered[:MOST_RULINGS])
 
 

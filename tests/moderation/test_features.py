@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import hashlib
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -72,3 +74,8 @@ def test_both_ways_to_read_words_agree(text: str) -> None:
 @given(st.lists(st.integers(min_value=0, max_value=20)))
 def test_distinct(numbers: list[int]) -> None:
     assert distinct(np.array(numbers, dtype=np.int64)).tolist() == sorted(set(numbers))
+
+
+def test_the_rows_are_those_the_shipped_model_was_trained_with() -> None:
+    found = feature_rows(word_codes("Xin chào, I'm f*cking đi\u0323t 🙂 a\u2014b 中文 !"))
+    assert hashlib.sha256(found.tobytes()).hexdigest()[:16] == "d84aaa18e006b8a8"

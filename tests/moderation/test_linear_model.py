@@ -125,3 +125,9 @@ def test_a_missing_truncated_or_foreign_file_is_refused(tmp_path: Path) -> None:
         path.write_bytes(damaged)
         with pytest.raises(DetectorUnavailable, match="cannot be read"):
             load_model(path)
+
+
+@pytest.mark.parametrize("count", [0, 1, 7, (1 << 17) - 1, 1 << 17, (1 << 17) + 1, ROWS])
+def test_sums_are_exact_however_many_rows_there_are(count: int) -> None:
+    values = MODEL.table[:count].view(np.int8).reshape(-1, 8)
+    assert MODEL.sums(np.arange(count)).tolist() == values.astype(np.int64).sum(axis=0).tolist()

@@ -42,6 +42,16 @@ def test_input_under_the_standard_policy(text: str, action: Action, category: st
     assert screened.blocked is (action is Action.BLOCK)
 
 
+def test_the_receipt_names_the_listed_phrase_rather_than_the_classifier() -> None:
+    verdict = moderator("strict").check_input("You stupid pathetic bitch, you worthless moron.").verdict
+    assert verdict is not None
+    assert verdict.decisive is not None
+    carrying = [ruling.finding for ruling in verdict.rulings if ruling.action is verdict.action]
+    assert {finding.judged for finding in carrying} == {True, False}
+    assert max(finding.score for finding in carrying if finding.judged) > verdict.decisive.finding.score
+    assert verdict.decisive.finding.explanation == "word_list:en"
+
+
 @pytest.mark.parametrize(
     "text", ["", " ", "\n" * 10_000, "\x00\x01", "\ud800", "\u202eabc", "🙂" * 1000, "a" * 100_000]
 )

@@ -93,3 +93,10 @@ def test_the_strictest_action_decides() -> None:
     assert strictest(rulings) is Action.BLOCK
     assert strictest(rulings[::2]) is Action.REDACT
     assert strictest([]) is Action.ALLOW
+
+
+@pytest.mark.parametrize("scope", ["span", "unit"])
+def test_what_a_whole_unit_was_judged_for_says_so(scope: Scope) -> None:
+    detector = Reporting([finding()])
+    detector.scope = scope
+    assert [found.judged for found in scan_with([detector], "text").findings] == [scope == "unit"]
