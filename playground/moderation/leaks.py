@@ -1,9 +1,10 @@
 """Whether a stream shows what it should not: texts fed to the output guard piece by piece, and what came out of it.
 
 A text is flagged when a scan of the whole of it asks for blocking or covering. Of a block, the flagged unit begins
-where the unit begins that holds the first character found. A finding that covers several units (a classifier's, say)
-is looked for in each of them alone, and belongs to the first that is flagged by itself; when none is, it is counted as
-"whole_only". Any character of the flagged unit, or of a span to be covered, that comes out is a leak.
+where the unit begins that holds the first character found. A detector of scope "unit" (a classifier, say) is held to
+units: its finding belongs to the first unit that it flags by itself; when there is none, because only all units
+together reach the threshold, the text is counted as "whole_only". Any character of the flagged unit, or of a span to
+be covered, that comes out is a leak.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 import numpy as np
 
@@ -117,17 +119,15 @@ class StreamTrial:
         return min((start for start in starts if start is not None), default=None)
 
     def _start_of(self, text: str, finding: Finding, ends: Sequence[int]) -> int | None:
-        units = [(a, b) for a, b in zip((0, *ends), ends, strict=False) if a < finding.span[1] and b > finding.span[0]]
-        if len(units) <= 1:
-            return units[0][0] if units else 0
-        detectors = [detector for detector in self._detectors if detector.name == finding.detector]
+        units = list(pairwise((0, *ends)))
+        judges = [one for one in self._detectors if one.name == finding.detector and one.scope == "unit"]
+        if not judges:
+            return next((start for start, end in units if end > finding.span[0]), 0)
         for start, end in units:
-            rulings = (
-                self._policy.rule(Direction.OUTPUT, one) for one in scan_with(detectors, text[start:end]).findings
-            )
-            if any(ruling.action is Action.BLOCK for ruling in rulings):
+            found = scan_with(judges, text[start:end]).findings
+            if any(self._policy.rule(Direction.OUTPUT, one).action is Action.BLOCK for one in found):
                 return start
-        return units[0][0] if len(units) == 2 else None
+        return None
 
 
 def _ends(text: str, unit: Unit) -> list[int]:

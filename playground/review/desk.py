@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from playground.domain import Direction, Language, Message, Ruling
 from playground.errors import InvalidRequest, UnknownDecision
@@ -95,6 +95,10 @@ class ReportDesk:
             text=answer.content if self.keep_text else None,
         )
         return self._reports.add(report)
+
+    def reported(self, owner: str, subject_ids: Collection[str]) -> frozenset[str]:
+        """Which of these decisions and answers `owner` has reported already. Raises StorageError."""
+        return self._reports.among(owner, subject_ids) if subject_ids else frozenset()
 
 
 def _scores(rulings: Iterable[Ruling]) -> tuple[Score, ...]:

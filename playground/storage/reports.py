@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, Self, get_args
@@ -101,6 +101,12 @@ class ReportStore:
         found = select(reports).where(or_(*wanted)).order_by(reports.c.created_at.desc(), reports.c.id).limit(limit)
         with self._database.read() as connection:
             return [Report.of(row) for row in connection.execute(found).mappings()]
+
+    def among(self, owner: str, subject_ids: Collection[str]) -> frozenset[str]:
+        """Which of these decisions and answers `owner` has reported."""
+        mine = select(reports.c.subject_id).where(reports.c.owner == owner, reports.c.subject_id.in_(subject_ids))
+        with self._database.read() as connection:
+            return frozenset(connection.scalars(mine))
 
     def open_count(self) -> int:
         """How many wait for a label."""

@@ -49,7 +49,7 @@ async def _assemble(services: Services) -> FastAPI:
     app.add_api_route("/healthz", healthz, methods=["GET"], include_in_schema=False)
     app.add_api_route("/", choose_language, methods=["GET"], include_in_schema=False)
     for language in LANGUAGES:
-        _mount(app, build_page(services, language), f"/{language}", language)
+        _mount(app, build_page(services, language, doorkeeper), f"/{language}", language)
         _mount(
             app,
             build_workbench(services.workbench, language, signed_in=doorkeeper.has_token),

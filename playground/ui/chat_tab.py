@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection
 from dataclasses import asdict, dataclass
 
 import gradio as gr
@@ -12,7 +12,7 @@ from gradio.components import Component
 from gradio.events import Dependency
 
 from playground.chat.incoming import clean_message
-from playground.errors import PlaygroundError
+from playground.errors import PlaygroundError, StorageError
 from playground.ui import chat_view
 from playground.ui.canvas import QUIET, Canvas, Change, Context, Updates
 from playground.ui.chat_view import ChatView
@@ -74,7 +74,7 @@ def build_chat_tab() -> ChatTab:
 def render(tab: ChatTab, view: ChatView, context: Context) -> Updates:
     """The view as component values."""
     words, services = context.words, context.services
-    told = {"reported": sorted(view.reported), "keeps": services.reports.keep_text}
+    told = {"reported": sorted(_reported(view, context)), "keeps": services.reports.keep_text}
     names = {spec.id: spec.name for spec in services.catalog}
     rows = message_rows(view.shown, view.versions, names, words)
     if view.busy and rows:
@@ -100,6 +100,14 @@ def render(tab: ChatTab, view: ChatView, context: Context) -> Updates:
             "outcome": view.outcome,
         },
     }
+
+
+def _reported(view: ChatView, context: Context) -> Collection[str]:
+    """What was reported before, from whichever tab. A page without the marks is better than none."""
+    try:
+        return context.services.reports.reported(view.owner, view.reportable)
+    except StorageError:
+        return ()
 
 
 def _hero(view: ChatView, context: Context) -> dict[str, object]:

@@ -26,8 +26,7 @@ class ChatView:
     """One tab of one person. Messages are the branch on display, oldest first.
 
     `params` None means the model's own. `ticket` is the page's name for the last message it sent, and `outcome` tells
-    whether the server has taken it; until then the page keeps the words. `reported` are the decisions and answers that
-    were reported from this tab.
+    whether the server has taken it; until then the page keeps the words.
     """
 
     owner: str
@@ -42,7 +41,6 @@ class ChatView:
     notice: Notice | None = None
     ticket: str = ""
     outcome: Outcome = "taken"
-    reported: frozenset[str] = frozenset()
 
     @property
     def shown(self) -> tuple[Message, ...]:
@@ -53,6 +51,13 @@ class ChatView:
     def earlier(self) -> int:
         """How many messages lie before the window."""
         return max(0, len(self.messages) - self.window)
+
+    @property
+    def reportable(self) -> frozenset[str]:
+        """Ids of the answers and decisions on display."""
+        decisions = (verdict.id for message in self.shown for verdict in message.verdicts)
+        receipts = (self.notice.receipt,) if self.notice and self.notice.receipt else ()
+        return frozenset((*(message.id for message in self.shown), *decisions, *receipts))
 
 
 def opened(view: ChatView, service: ChatService, conversation_id: str) -> ChatView:
@@ -137,14 +142,14 @@ def reported(view: ChatView, desk: ReportDesk, receipt: str, text: str) -> ChatV
 
     Raises UnknownDecision, also for somebody else's.
     """
-    report = desk.report_decision(view.owner, receipt, text)
-    return replace(view, reported=view.reported | {report.subject_id})
+    desk.report_decision(view.owner, receipt, text)
+    return view
 
 
 def flagged(view: ChatView, desk: ReportDesk, words: Words, message_id: str) -> ChatView:
     """Tell the operator that this answer should have been flagged. Raises InvalidRequest when it is not on display."""
-    report = desk.report_answer(view.owner, find(view, message_id), words.language)
-    return replace(view, reported=view.reported | {report.subject_id})
+    desk.report_answer(view.owner, find(view, message_id), words.language)
+    return view
 
 
 def failed(view: ChatView, words: Words, error: PlaygroundError, ticket: str = "") -> ChatView:

@@ -20,13 +20,14 @@ LONGEST_TITLE = 1000
 
 @dataclass(frozen=True, slots=True)
 class ConversationsTab:
-    """The components, by name."""
+    """The components, by name. `foot` is drawn once per visit."""
 
     conversations: gr.HTML
+    foot: gr.HTML
 
     @property
     def components(self) -> list[Component]:
-        """All of them: the keys of `render`."""
+        """What is drawn anew for every view: the keys of `render`."""
         return [self.conversations]
 
 
@@ -34,8 +35,7 @@ def build_conversations_tab() -> ConversationsTab:
     """Lay out the side bar."""
     build_island("brand")
     conversations = build_island("conversations", events=("create", "choose", "rename", "remove", "restore", "search"))
-    build_island("sidefoot")
-    return ConversationsTab(conversations)
+    return ConversationsTab(conversations, build_island("sidefoot", {"workbench": False}))
 
 
 def render(tab: ConversationsTab, view: ChatView, context: Context, query: str = "") -> Updates:
@@ -45,6 +45,11 @@ def render(tab: ConversationsTab, view: ChatView, context: Context, query: str =
     except PlaygroundError:
         return {tab.conversations: gr.skip()}
     return {tab.conversations: asdict(listed(found, view.conversation_id, context.words, query))}
+
+
+def render_foot(tab: ConversationsTab, *, operator: bool) -> Updates:
+    """Language and theme; and the way to the workbench for the operator, whom visitors need not know to exist."""
+    return {tab.foot: {"workbench": operator}}
 
 
 def wire_conversations_tab(tab: ConversationsTab, canvas: Canvas, context: Context) -> None:

@@ -18,6 +18,7 @@ from playground.ui.island import build_island
 from playground.ui.picker_tab import PickerTab
 from playground.ui.settings_tab import SettingsTab
 from playground.ui.words import load_words
+from playground.ui.workbench.access import Doorkeeper
 
 KEPT_EVENTS = 100
 SESSIONS = 500
@@ -35,14 +36,15 @@ class Page:
     chat: ChatTab
 
 
-def build_page(services: Services, language: Language) -> gr.Blocks:
-    """The whole interface in one language."""
+def build_page(services: Services, language: Language, doorkeeper: Doorkeeper) -> gr.Blocks:
+    """The whole interface in one language; `doorkeeper` tells who is shown the way to the workbench."""
     context = Context(services, load_words(language))
     title = context.words("page.title")
     demo = gr.Blocks(title=title, analytics_enabled=False, fill_width=True, fill_height=True)
     with demo:
         page = _lay_out()
         _wire(page, context, demo)
+        _wire_foot(page, doorkeeper, demo)
     demo.state_session_capacity = SESSIONS
     demo.queue(max_size=None, default_concurrency_limit=None, api_open=False)
     # Gradio sums up its last events at every end of one, on the event loop: over 10,000 of them unless told otherwise.
@@ -106,3 +108,11 @@ def _wire(page: Page, context: Context, demo: gr.Blocks) -> None:
     settings_tab.wire_settings_tab(page.settings, canvas, context)
     demo.load(on_load, [page.state], canvas.outputs, queue=False, **QUIET)
     demo.load(lambda: picker_tab.render_models(page.picker, context), None, [page.picker.models], queue=False, **QUIET)
+
+
+def _wire_foot(page: Page, doorkeeper: Doorkeeper, demo: gr.Blocks) -> None:
+    def show(request: gr.Request) -> Updates:
+        operator = request.request is not None and doorkeeper.admits(request.request)
+        return conversations_tab.render_foot(page.conversations, operator=operator)
+
+    demo.load(show, None, [page.conversations.foot], queue=False, **QUIET)

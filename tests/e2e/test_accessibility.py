@@ -9,7 +9,6 @@ from importlib.resources import files
 import pytest
 
 from benchmarks.served import Served
-from tests.e2e.conftest import Site
 from tests.ui.browser import DESKTOP, PHONE, Browser, Tab
 
 pytestmark = pytest.mark.browser
@@ -116,7 +115,7 @@ STATES: dict[str, Callable[[Tab], None]] = {
 @pytest.mark.parametrize("language", ["en", "vi"])
 def test_nothing_is_in_anybodys_way(browser: Browser, slow_app: Served, language: str, scheme: str) -> None:
     found: list[str] = []
-    with browser.tab(Site(slow_app.address), DESKTOP, color_scheme=scheme) as tab:
+    with browser.tab(slow_app, DESKTOP, color_scheme=scheme) as tab:
         for state, reach in STATES.items():
             tab.open(f"/{language}/")
             reach(tab)
@@ -126,7 +125,7 @@ def test_nothing_is_in_anybodys_way(browser: Browser, slow_app: Served, language
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_nothing_is_in_the_way_on_a_phone(browser: Browser, slow_app: Served, scheme: str) -> None:
-    with browser.tab(Site(slow_app.address), PHONE, color_scheme=scheme) as tab:
+    with browser.tab(slow_app, PHONE, color_scheme=scheme) as tab:
         tab.open("/vi/").ask(RICH)
         assert violations(tab) == []
         tab.page.tap("#burger")

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from benchmarks.served import Served, serve
-from tests.e2e.conftest import write_models
+from tests.catalogue import write_models
 from tests.e2e.visitor import Visitor
 
 WORDS = "zebrafish"

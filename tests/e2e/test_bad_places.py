@@ -21,7 +21,7 @@ from benchmarks.served import ROOT, Served, serve
 from playground.moderation.fingerprint import load_key
 from playground.storage.database import Database
 from playground.storage.migrations import migrate
-from tests.e2e.conftest import write_models
+from tests.catalogue import write_models
 from tests.e2e.visitor import Visitor
 
 START_SECONDS = 120

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.served import Served, serve
-from tests.e2e.conftest import write_models
+from tests.catalogue import write_models
 from tests.e2e.visitor import Visitor, disk_bytes
 
 POLICY = """

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from benchmarks.served import Served
-from tests.e2e.conftest import Site
 from tests.ui.browser import PHONE, Browser, Tab
 
 pytestmark = pytest.mark.browser
@@ -123,7 +122,7 @@ def test_the_keyboard_picks_a_model_asks_and_stops(tab: Tab) -> None:
 
 @pytest.mark.parametrize("language", ["en", "vi"])
 def test_a_phone(browser: Browser, slow_app: Served, language: str) -> None:
-    with browser.tab(Site(slow_app.address), PHONE) as tab:
+    with browser.tab(slow_app, PHONE) as tab:
         tab.open(f"/{language}/")
         assert tab.overflow() == 0
         tab.page.tap("#composer-text")

@@ -9,7 +9,6 @@ import psutil
 import pytest
 
 from benchmarks.served import Served, serve
-from tests.e2e.conftest import Site
 from tests.e2e.visitor import Visitor
 from tests.ui.browser import Browser
 
@@ -27,7 +26,7 @@ def app() -> Iterator[Served]:
 @pytest.mark.browser
 @pytest.mark.parametrize(("language", "question"), [("en", "What is a token?"), ("vi", "Token là gì?")])
 def test_a_first_visitor_is_answered(browser: Browser, app: Served, language: str, question: str) -> None:
-    with browser.tab(Site(app.address)) as tab:
+    with browser.tab(app) as tab:
         tab.open(f"/{language}/")
         tab.page.click(".suggestion >> nth=0")
         tab.page.wait_for_selector("#chat .bot-row .stats")

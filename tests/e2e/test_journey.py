@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from benchmarks.served import Served, serve
-from tests.e2e.conftest import Site
 from tests.ui.browser import Browser, Tab
 
 pytestmark = pytest.mark.browser
@@ -33,7 +32,7 @@ def has_versions(tab: Tab, at: int, of: int) -> None:
 
 @pytest.mark.parametrize(("language", "question"), [("en", ENGLISH), ("vi", VIETNAMESE)])
 def test_ask_watch_stop_and_retry(browser: Browser, slow_app: Served, language: str, question: str) -> None:
-    with browser.tab(Site(slow_app.address)) as tab:
+    with browser.tab(slow_app) as tab:
         tab.open(f"/{language}/").write(question)
         see_it_grow(tab)
         assert question.startswith(tab.texts("bot")[0])
@@ -152,7 +151,7 @@ def test_a_blocked_message_comes_back_and_can_be_changed(tab: Tab) -> None:
 
 def test_killed_mid_answer_and_started_again(browser: Browser, slow_models: Path, tmp_path: Path) -> None:
     options = ("--default-model", "unhurried", "--models-file", str(slow_models))
-    with serve(*options, data_dir=tmp_path / "data") as app, browser.tab(Site(app.address)) as tab:
+    with serve(*options, data_dir=tmp_path / "data") as app, browser.tab(app) as tab:
         tab.open().write(ENGLISH)
         see_it_grow(tab)
         app.process.kill()

@@ -9,7 +9,7 @@ from threading import Barrier
 import pytest
 
 from benchmarks.served import Served, serve
-from tests.e2e.conftest import write_models
+from tests.catalogue import write_models
 from tests.e2e.visitor import Visitor, wait_until
 
 PEOPLE = 16

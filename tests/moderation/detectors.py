@@ -19,7 +19,7 @@ class CountingClassifier:
     name = "counting"
     version = "1"
     reach = 0
-    scope: Scope = "span"
+    scope: Scope = "unit"
     prompt = True
 
     def scan(self, text: str) -> list[Finding]:

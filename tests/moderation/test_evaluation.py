@@ -199,11 +199,12 @@ def test_a_classifier_is_held_to_the_unit_it_flags_by_itself() -> None:
         "Have a nice day, dear friend. What an awful, bad thing to say. Goodbye.",
         "fine",
         long_way,
+        "A sentence with one bad thing, all right, and one that is awful, as it were, and nothing more.",
     ):
         trial.add(text, detectors["counting"].scan(text))
     report = trial.report()
-    # The last one is flagged only as a whole: no unit of it is by itself.
-    assert (report["flagged"], report["leaked"], report["missed"], report["whole_only"]) == (2, 0, 0, 1)
+    # The last ones are flagged only as a whole: no unit of them is by itself, however many the words stand in.
+    assert (report["flagged"], report["leaked"], report["missed"], report["whole_only"]) == (2, 0, 0, 2)
 
 
 class Sleepy:

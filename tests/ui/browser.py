@@ -1,30 +1,23 @@
 """A real Chromium in front of the real application, for tests.
 
-`AppProcess` runs the playground on a free port and can be ended and started again on the same data. `Browser` opens
-pages that remember what went wrong in them: console errors, failed requests, requests that leave this machine.
+`Browser` opens pages that remember what went wrong in them: console errors, failed requests, requests that leave this
+machine.
 """
 
 from __future__ import annotations
 
 import os
-import re
 import shutil
-import signal
-import subprocess
-import sys
-import time
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
-from urllib.error import URLError
 
 from playwright.sync_api import Browser as Chromium
 from playwright.sync_api import ConsoleMessage, Page, Response, sync_playwright
 
-ROOT = Path(__file__).parents[2]
+from benchmarks.served import Served
+
 WAIT_SECONDS = 45.0
 FLAGS = [
     "--no-sandbox",
@@ -52,64 +45,6 @@ def chromium_path() -> str:
     if not found:
         raise AssertionError("No Chromium found. Install it (Debian: apt-get install chromium), or set CHROMIUM.")
     return found
-
-
-@dataclass
-class AppProcess:
-    """The application in a process of its own. `delay` is how long the echo engine takes for four characters."""
-
-    data_dir: Path
-    delay: float = 0.0
-    options: tuple[str, ...] = ("--default-model", "echo")
-    port: int = 0
-    process: subprocess.Popen[str] | None = None
-
-    @property
-    def url(self) -> str:
-        """The address, without a slash at its end."""
-        return f"http://127.0.0.1:{self.port}"
-
-    def start(self) -> AppProcess:
-        """Start, and wait until it answers; the port stays the same when it is started again."""
-        log = self.data_dir.with_suffix(".log").open("a", encoding="utf-8")
-        command = [sys.executable, "-m", "tests.ui.slow_app", str(self.delay)]
-        command += ["--port", str(self.port), "--data-dir", str(self.data_dir), *self.options]
-        environment = os.environ | {"PYTHONPATH": str(ROOT), "GRADIO_ANALYTICS_ENABLED": "False"}
-        self.process = subprocess.Popen(command, stderr=log, stdout=log, env=environment, cwd=self.data_dir.parent)
-        log.close()
-        self._wait()
-        return self
-
-    def _wait(self) -> None:
-        deadline = time.monotonic() + WAIT_SECONDS
-        while time.monotonic() < deadline:
-            assert self.process is not None
-            assert self.process.poll() is None, self.log()
-            served = re.findall(r"serving at http://127\.0\.0\.1:(\d+)", self.log())
-            if served:
-                self.port = int(served[-1])
-                try:
-                    with urllib.request.urlopen(f"{self.url}/healthz", timeout=5):
-                        return
-                except URLError:
-                    pass
-            time.sleep(0.1)
-        raise AssertionError(f"the application did not start:\n{self.log()}")
-
-    def log(self) -> str:
-        """What it has written so far."""
-        return self.data_dir.with_suffix(".log").read_text(encoding="utf-8")
-
-    def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
-        """End it, politely or not."""
-        if self.process is None:
-            return
-        self.process.send_signal(how)
-        try:
-            self.process.wait(WAIT_SECONDS)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait(WAIT_SECONDS)
 
 
 @dataclass
@@ -169,11 +104,11 @@ class Browser:
     chromium: Chromium
 
     @contextmanager
-    def tab(self, app: AppProcess, device: dict[str, Any] | None = None, **options: Any) -> Iterator[Tab]:
+    def tab(self, app: Served, device: dict[str, Any] | None = None, **options: Any) -> Iterator[Tab]:
         """A fresh visitor. When the body ends nothing may have gone wrong in the page."""
         context = self.chromium.new_context(**(device or DESKTOP), **options)
         context.set_default_timeout(WAIT_SECONDS * 1000)
-        tab = Tab(context.new_page(), app.url)
+        tab = Tab(context.new_page(), app.address)
         self.watch(tab)
         try:
             yield tab

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Iterator
 
 import pytest
 
-from tests.ui.browser import PHONE, AppProcess, Browser, launched
+from benchmarks.served import Served, serve
+from tests.catalogue import write_models
+from tests.ui.browser import PHONE, Browser, launched
 
 pytestmark = pytest.mark.browser
 
@@ -36,13 +37,15 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AppProcess]:
-    process = AppProcess(tmp_path_factory.mktemp("app") / "data", delay=0.02).start()
-    yield process
-    process.stop()
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """The playground on an echo that takes its time, so that an answer can be watched."""
+    slow = {"echo": {"engine_options": {"delay_seconds": 0.02}}}
+    models = write_models(tmp_path_factory.mktemp("models") / "models.toml", slow)
+    with serve("--default-model", "echo", "--models-file", str(models)) as served:
+        yield served
 
 
-def test_ask_and_see_markdown_code_tables_and_maths(browser: Browser, app: AppProcess) -> None:
+def test_ask_and_see_markdown_code_tables_and_maths(browser: Browser, app: Served) -> None:
     with browser.tab(app) as tab:
         tab.open().ask(RICH)
         answer = tab.page.locator("#chat .bot-row")
@@ -53,7 +56,7 @@ def test_ask_and_see_markdown_code_tables_and_maths(browser: Browser, app: AppPr
         assert tab.page.locator(".conversation-open[aria-current]").count() == 1
 
 
-def test_a_reload_goes_on_and_stop_keeps_what_was_written(browser: Browser, app: AppProcess) -> None:
+def test_a_reload_goes_on_and_stop_keeps_what_was_written(browser: Browser, app: Served) -> None:
     with browser.tab(app) as tab:
         tab.open().write(LONG)
         tab.page.wait_for_function("document.querySelector('#chat .bot-row .md')?.innerText.length > 40")
@@ -67,7 +70,7 @@ def test_a_reload_goes_on_and_stop_keeps_what_was_written(browser: Browser, app:
         assert 0 < len(tab.texts("bot")[0]) < len(LONG)
 
 
-def test_retry_edit_and_versions(browser: Browser, app: AppProcess) -> None:
+def test_retry_edit_and_versions(browser: Browser, app: Served) -> None:
     with browser.tab(app) as tab:
         tab.open().ask("One")
         tab.page.click("#chat .extras-assistant .tools .icon-btn:nth-child(2)")
@@ -85,7 +88,7 @@ def test_retry_edit_and_versions(browser: Browser, app: AppProcess) -> None:
         assert tab.texts("bot") == ["One"]
 
 
-def test_a_blocked_message_stays_in_the_box_and_is_explained(browser: Browser, app: AppProcess) -> None:
+def test_a_blocked_message_stays_in_the_box_and_is_explained(browser: Browser, app: Served) -> None:
     with browser.tab(app) as tab:
         tab.open().write(ABUSE)
         notice = tab.page.wait_for_selector("#notice .notice-blocked")
@@ -98,7 +101,7 @@ def test_a_blocked_message_stays_in_the_box_and_is_explained(browser: Browser, a
         assert tab.page.input_value("#composer-text") == ""
 
 
-def test_the_language_changes_and_conversation_and_draft_stay(browser: Browser, app: AppProcess) -> None:
+def test_the_language_changes_and_conversation_and_draft_stay(browser: Browser, app: Served) -> None:
     with browser.tab(app) as tab:
         tab.open().ask("Xin chào các bạn")
         tab.page.fill("#composer-text", "một bản nháp")
@@ -113,7 +116,7 @@ def test_the_language_changes_and_conversation_and_draft_stay(browser: Browser, 
         assert "/vi/" in tab.page.url
 
 
-def test_conversations_are_renamed_deleted_restored_and_found(browser: Browser, app: AppProcess) -> None:
+def test_conversations_are_renamed_deleted_restored_and_found(browser: Browser, app: Served) -> None:
     with browser.tab(app) as tab:
         tab.open().ask("About apples")
         tab.page.click("#new-chat")
@@ -137,26 +140,7 @@ def test_conversations_are_renamed_deleted_restored_and_found(browser: Browser, 
         tab.page.wait_for_function("document.querySelector('#chat .user-row .md').innerText === 'About pears'")
 
 
-def test_everything_is_there_after_the_server_was_killed(
-    browser: Browser, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    app = AppProcess(tmp_path_factory.mktemp("killed") / "data", delay=0.05).start()
-    try:
-        with browser.tab(app) as tab:
-            tab.open().write(LONG)
-            tab.page.wait_for_function("document.querySelector('#chat .bot-row .md')?.innerText.length > 40")
-            app.stop(signal.SIGKILL)
-            app.start()
-            tab.open("/en/" + tab.page.url.split("/en/")[1])
-            tab.page.wait_for_selector("#chat .extras-assistant .notice-error")
-            assert tab.texts("user") == [LONG.strip()]
-            assert len(tab.texts("bot")[0]) > 0
-            tab.troubles = [trouble for trouble in tab.troubles if "net::ERR" not in trouble]
-    finally:
-        app.stop()
-
-
-def test_the_keyboard_is_enough(browser: Browser, app: AppProcess) -> None:
+def test_the_keyboard_is_enough(browser: Browser, app: Served) -> None:
     with browser.tab(app) as tab:
         tab.open()
         tab.page.evaluate("document.activeElement.blur()")
@@ -178,7 +162,7 @@ def test_the_keyboard_is_enough(browser: Browser, app: AppProcess) -> None:
         tab.page.wait_for_selector("#picker-dialog", state="hidden")
 
 
-def test_settings_are_kept_and_reset(browser: Browser, app: AppProcess) -> None:
+def test_settings_are_kept_and_reset(browser: Browser, app: Served) -> None:
     with browser.tab(app) as tab:
         tab.open()
         tab.page.click("#settings-button")
@@ -198,7 +182,7 @@ def test_settings_are_kept_and_reset(browser: Browser, app: AppProcess) -> None:
 
 
 @pytest.mark.parametrize("language", ["en", "vi"])
-def test_a_phone_shows_everything_without_scrolling_sideways(browser: Browser, app: AppProcess, language: str) -> None:
+def test_a_phone_shows_everything_without_scrolling_sideways(browser: Browser, app: Served, language: str) -> None:
     with browser.tab(app, PHONE, color_scheme="dark") as tab:
         tab.open(f"/{language}/")
         assert tab.overflow() == 0
@@ -216,7 +200,7 @@ def test_a_phone_shows_everything_without_scrolling_sideways(browser: Browser, a
         assert small == []
 
 
-def test_dark_mode_is_there_before_anything_is_painted(browser: Browser, app: AppProcess) -> None:
+def test_dark_mode_is_there_before_anything_is_painted(browser: Browser, app: Served) -> None:
     with browser.tab(app, color_scheme="light") as tab:
         tab.open()
         tab.page.click("#theme-toggle")

@@ -15,6 +15,7 @@ from playground.ui.canvas import Context
 from playground.ui.chat_view import ChatView
 from playground.ui.layout import Page, build_page
 from playground.ui.words import Words
+from playground.ui.workbench.access import Doorkeeper
 
 OWNER = "0" * 32
 
@@ -22,7 +23,7 @@ OWNER = "0" * 32
 @pytest.fixture
 def demo(services: Services) -> gr.Blocks:
     async def build() -> gr.Blocks:
-        return build_page(services, "en")
+        return build_page(services, "en", Doorkeeper("", "127.0.0.1"))
 
     return asyncio.run(build())
 

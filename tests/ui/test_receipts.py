@@ -71,15 +71,18 @@ def test_a_trial_and_a_check_that_could_not_run_cannot_be_reported(words: Words)
 def test_reporting_and_flagging_from_a_view(services: Services, words: Words) -> None:
     view = chat_view.sent(ChatView("anna", "echo"), services.chat, words, text=ABUSE, ticket="t")
     assert view.notice is not None
-    reported = chat_view.reported(view, services.reports, view.notice.receipt, ABUSE)
-    assert reported.reported == {view.notice.receipt}
+    receipt = view.notice.receipt
+    chat_view.reported(view, services.reports, receipt, ABUSE)
+    assert services.reports.reported("anna", view.reportable) == {receipt}
+    assert services.reports.reported("binh", view.reportable) == frozenset()
     with pytest.raises(UnknownDecision):
         chat_view.reported(replace(view, owner="binh"), services.reports, view.notice.receipt, ABUSE)
     run = services.chat.start(ChatRequest("anna", "echo", "Good morning"))
     assert run.wait(60)
     opened = chat_view.opened(view, services.chat, run.conversation_id or "")
-    flagged = chat_view.flagged(opened, services.reports, words, opened.messages[-1].id)
-    assert opened.messages[-1].id in flagged.reported
+    assert services.reports.reported("anna", opened.reportable) == frozenset()
+    chat_view.flagged(opened, services.reports, words, opened.messages[-1].id)
+    assert services.reports.reported("anna", opened.reportable) == {opened.messages[-1].id}
     with pytest.raises(InvalidRequest):
         chat_view.flagged(opened, services.reports, words, "0" * 32)
 
@@ -119,5 +122,7 @@ def test_an_answer_is_flagged_over_the_wire(services: Services) -> None:
         answer = tab.values["thread"]["rows"][-1]["id"]
         tab.event("thread", "missed", id=answer)
         assert tab.values["thread"]["reported"] == [answer]
+        reloaded = Tab(client, query=f"?c={tab.values['thread']['conversation']}")
+        assert reloaded.values["thread"]["reported"] == [answer]
         (report,) = services.workbench.reports(labelled=False)
         assert (report.kind, report.text) == ("missed", None)

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.ui.browser import PHONE, AppProcess, Browser, Tab, launched
+from benchmarks.served import Served, serve
+from tests.ui.browser import PHONE, Browser, Tab, launched
 
 pytestmark = pytest.mark.browser
 
@@ -28,11 +29,9 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AppProcess]:
-    options = ("--default-model", "echo", "--keep-flagged-text", "true")
-    process = AppProcess(tmp_path_factory.mktemp("bench") / "data", options=options).start()
-    yield process
-    process.stop()
+def app() -> Iterator[Served]:
+    with serve("--default-model", "echo", "--keep-flagged-text", "true") as served:
+        yield served
 
 
 def enter(tab: Tab, name: str = "") -> None:
@@ -43,7 +42,7 @@ def enter(tab: Tab, name: str = "") -> None:
         tab.page.click(f"button[role=tab]:has-text('{name}'):visible")
 
 
-def test_from_a_notice_to_a_regression_case(browser: Browser, app: AppProcess, tmp_path: Path) -> None:
+def test_from_a_notice_to_a_regression_case(browser: Browser, app: Served, tmp_path: Path) -> None:
     with browser.tab(app) as tab:
         tab.open().write(ABUSE)
         tab.page.wait_for_selector("#notice .notice-blocked")
@@ -73,13 +72,20 @@ def test_from_a_notice_to_a_regression_case(browser: Browser, app: AppProcess, t
     assert "abuse" in {score["category"] for score in case["scores"]}
 
 
-def test_an_answer_is_flagged_and_numbers_and_replay_know_it(browser: Browser, app: AppProcess) -> None:
+def test_an_answer_is_flagged_and_numbers_and_replay_know_it(browser: Browser, app: Served) -> None:
     with browser.tab(app) as tab:
         tab.open().ask("This is shit, honestly.")
         assert "shit" in tab.page.locator(".extras-user mark").first.inner_text()
         tab.page.click("#chat .extras-assistant .tools .icon-btn:nth-child(3)")
         tab.page.wait_for_selector("#chat .tools .flagged[aria-disabled]")
-        enter(tab)
+        reported = "#chat .extras-user button:has-text('Reported. Thank you.')[disabled]"
+        tab.page.click("#chat .extras-user button:has-text('Report a mistake')")
+        tab.page.wait_for_selector(reported)
+        tab.reload()
+        tab.page.wait_for_selector("#chat .tools .flagged[aria-disabled]")
+        tab.page.wait_for_selector(reported)
+        tab.page.click(".workbench-link")
+        tab.page.wait_for_selector(".policy-name")
         tab.page.wait_for_selector("#counts td")
         tab.page.wait_for_selector(".plots canvas, .plots svg.marks")
         assert "Coarse language" in tab.page.locator("#counts").inner_text()
@@ -94,7 +100,7 @@ def test_an_answer_is_flagged_and_numbers_and_replay_know_it(browser: Browser, a
         assert tab.overflow() == 0
 
 
-def test_a_text_is_tried_on_a_dark_phone_in_vietnamese(browser: Browser, app: AppProcess) -> None:
+def test_a_text_is_tried_on_a_dark_phone_in_vietnamese(browser: Browser, app: Served) -> None:
     with browser.tab(app, PHONE, color_scheme="dark", locale="vi") as tab:
         enter(tab)
         assert tab.page.locator("html").get_attribute("lang") == "vi"
@@ -113,18 +119,13 @@ def test_a_text_is_tried_on_a_dark_phone_in_vietnamese(browser: Browser, app: Ap
 def test_the_page_says_when_nothing_is_stopped(browser: Browser, tmp_path: Path) -> None:
     (tmp_path / "trial.toml").write_text(POLICY, encoding="utf-8")
     for policy, words in (("off", "Safety checks are off"), (str(tmp_path / "trial.toml"), "only measure")):
-        options = ("--default-model", "echo", "--policy", policy)
-        process = AppProcess(tmp_path / "data", options=options).start()
-        try:
-            with browser.tab(process) as tab:
-                tab.open()
-                tab.page.wait_for_selector(f".checks:has-text('{words}')")
-                assert "screened" not in tab.page.locator(".island-hero").inner_text()
-                tab.ask(ABUSE)
-                assert ABUSE in tab.texts("bot")[-1]
-                enter(tab)
-                tab.page.wait_for_selector(".policy-warning")
-                if policy != "off":
-                    assert "not installed" in tab.page.locator(".detector-broken").inner_text()
-        finally:
-            process.stop()
+        with serve("--default-model", "echo", "--policy", policy) as served, browser.tab(served) as tab:
+            tab.open()
+            tab.page.wait_for_selector(f".checks:has-text('{words}')")
+            assert "screened" not in tab.page.locator(".island-hero").inner_text()
+            tab.ask(ABUSE)
+            assert ABUSE in tab.texts("bot")[-1]
+            enter(tab)
+            tab.page.wait_for_selector(".policy-warning")
+            if policy != "off":
+                assert "not installed" in tab.page.locator(".detector-broken").inner_text()

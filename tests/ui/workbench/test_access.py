@@ -223,3 +223,21 @@ def test_a_session_ends_by_itself() -> None:
 )  # fmt: skip
 def test_what_names_this_machine(host: str, expected: bool) -> None:
     assert is_loopback(host) is expected
+
+
+def shows_the_way(client: TestClient, **headers: str) -> bool:
+    """Whether the chat page has a link to the workbench for this visitor."""
+    config = client.get("/en/config", headers=headers).json()
+    (foot,) = [part["id"] for part in config["components"] if part["props"].get("elem_id") == "sidefoot"]
+    (load,) = [one for one in config["dependencies"] if foot in one["outputs"]]
+    body = {"data": [], "event_data": None, "fn_index": load["id"], "session_hash": "visitor", "trigger_id": None}
+    answer = client.post("/en/gradio_api/run/predict", json=body, headers=headers)
+    assert answer.status_code == 200
+    return bool(answer.json()["data"][0]["workbench"])
+
+
+def test_only_the_person_at_this_machine_is_shown_the_way_from_the_chat(visit: Visit) -> None:
+    assert shows_the_way(visit())
+    assert not shows_the_way(visit(address="192.168.1.20", name="192.168.1.10:7860", host="0.0.0.0"))
+    assert not shows_the_way(visit(), **{"x-forwarded-for": "203.0.113.9"})
+    assert not shows_the_way(visit(token=TOKEN))

@@ -29,7 +29,7 @@
     element.replaceChildren(el("h1", "visually-hidden", word("shell.name")), button);
   };
 
-  playground.islands.sidefoot = (element) => () => {
+  playground.islands.sidefoot = (element) => (value) => {
     const links = el("div", "languages");
     links.setAttribute("role", "group");
     links.setAttribute("aria-label", word("shell.language"));
@@ -54,7 +54,15 @@
     const theme = iconButton("moon", word("shell.theme"), playground.toggleTheme, "theme-toggle");
     theme.id = "theme-toggle";
     theme.append(icon("sun"));
-    element.replaceChildren(links, theme);
+    element.replaceChildren(links, value.workbench ? workbenchLink() : "", theme);
+  };
+
+  const workbenchLink = () => {
+    const link = el("a", "icon-btn workbench-link", icon("shield"));
+    link.href = `/workbench/${root.lang}/`;
+    link.title = word("shell.workbench");
+    link.setAttribute("aria-label", word("shell.workbench"));
+    return link;
   };
 
   document.addEventListener("click", (event) => {
