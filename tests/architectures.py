@@ -69,13 +69,21 @@ _SLIDING_THEN_FULL = {"sliding_window": WINDOW, "layer_types": ["sliding_attenti
 _LOUD = {"noise": 3.0, "embedding": 0.25}
 _GEMMA_WINDOW = {**_SIZES, **_HEADS, **_TIED, **_SLIDING_THEN_FULL}
 _PHI = {**_SIZES, **_UNTIED, "original_max_position_embeddings": CONTEXT, "sliding_window": 2 * CONTEXT}
+# onnxruntime's attention turns multiples of sixteen of a head's numbers only, as all true shapes have them.
+_PHI4_HEADS = {"hidden_size": 128, "num_attention_heads": 2, "num_key_value_heads": 1}
 _GEMMA4 = {**_GEMMA_WINDOW, "global_head_dim": 32, "num_kv_shared_layers": 0, "final_logit_softcapping": 30.0}
 _QWEN35 = {
     **_SIZES,
-    **_HEADS,
     **_TIED,
-    "num_hidden_layers": 2,
+    "head_dim": 64,
     "layer_types": ["linear_attention", "full_attention"],
+    "rope_parameters": {
+        "rope_type": "default",
+        "rope_theta": 10_000_000.0,
+        "partial_rotary_factor": 0.25,
+        "mrope_interleaved": True,
+        "mrope_section": [3, 3, 2],
+    },
     "linear_key_head_dim": 16,
     "linear_value_head_dim": 16,
     "linear_num_key_heads": 2,
@@ -125,7 +133,7 @@ ARCHITECTURES: dict[str, Architecture] = {
     ),
     "smollm3": Architecture("SmolLM3Config", {**_SIZES, **_TIED, "no_rope_layers": [1, 0]}),
     "phi3": Architecture("Phi3Config", {**_PHI, **_FULL_HEADS}, "phi3"),
-    "phi4_mini": Architecture("Phi3Config", {**_PHI, **_TIED, "partial_rotary_factor": 0.75}, "phi3"),
+    "phi4_mini": Architecture("Phi3Config", {**_PHI, **_TIED, **_PHI4_HEADS, "partial_rotary_factor": 0.75}, "phi3"),
     "lfm2": Architecture(
         "Lfm2Config",
         {**_SIZES, **_TIED, "layer_types": ["conv", "full_attention"], "block_auto_adjust_ff_dim": False},
