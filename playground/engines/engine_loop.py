@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Callable
 
 from playground.domain import Loading, Queued, Stage
-from playground.engines.model_runner import DecodeBatch, ModelRunner
+from playground.engines.model_runner import DecodeBatch, Runner
 from playground.engines.scheduler import Scheduler
 from playground.engines.sequence import LIFE_SECONDS, Row, Sequence
 from playground.errors import EngineError
@@ -30,7 +30,7 @@ _MIN_CHUNK = 16
 class EngineLoop:
     """Owns the model runner and the scheduler on a thread of its own. Its methods may be called from any thread."""
 
-    def __init__(self, runner: ModelRunner, eos_ids: frozenset[int], *, max_batch: int) -> None:
+    def __init__(self, runner: Runner, eos_ids: frozenset[int], *, max_batch: int) -> None:
         self._runner = runner
         self._eos_ids = eos_ids
         self._scheduler = Scheduler(runner.cache, max_batch=max_batch, budget=runner.budget)

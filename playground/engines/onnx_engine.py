@@ -1,4 +1,4 @@
-"""Runs a folder of the ONNX Runtime GenAI model builder on the CPU, with plain onnxruntime."""
+"""Runs ONNX model folders with plain onnxruntime: what the model builder, `transformers` or optimum export."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from playground.engines.contract import Capabilities, Delta, EngineOptions, Prog
 from playground.engines.detokenizer import TokenTable
 from playground.engines.engine_loop import EngineLoop
 from playground.engines.model_files import read_model_files, read_tokenizer_files
-from playground.engines.model_runner import ModelRunner
+from playground.engines.model_runner import Runner
+from playground.engines.runners import load_runner
 from playground.engines.sequence import Event, Vocabulary
 from playground.engines.tokenizer import parse_tokenizer
 from playground.errors import (
@@ -32,7 +33,7 @@ _GREEDY = SamplingParams(temperature=0.0)
 class OnnxEngine:
     """Answers many prompts at once from one graph. Every request has a listener; one thread computes for all."""
 
-    def __init__(self, runner: ModelRunner, table: TokenTable, eos_ids: frozenset[int], *, max_batch: int) -> None:
+    def __init__(self, runner: Runner, table: TokenTable, eos_ids: frozenset[int], *, max_batch: int) -> None:
         self._vocabulary = Vocabulary(table, eos_ids, runner.vocab_size)
         self._capabilities = Capabilities(context_length=runner.capacity, logprobs=True, concurrent=max_batch)
         self._loop = EngineLoop(runner, eos_ids, max_batch=max_batch)
@@ -107,16 +108,16 @@ class OnnxEngine:
 def load_onnx_engine(spec: ModelSpec, options: EngineOptions, progress: Progress) -> OnnxEngine:
     """Load the model of a catalogue row. Raises ModelLoadError or OutOfMemory."""
     progress(Loading(Stage.LOADING))
-    files = read_model_files(spec.path)
+    files = read_model_files(spec.path, spec.source.variant if spec.source is not None else "")
     table = TokenTable(parse_tokenizer(read_tokenizer_files(spec.path).definition))
     context = min(files.context_length, spec.context_length or files.context_length)
-    runner = ModelRunner(files, options, context)
+    runner = load_runner(files, options, context)
     progress(Loading(Stage.WARMING_UP))
     _warm_up(runner, spec.name)
     return OnnxEngine(runner, table, frozenset(files.eos_ids), max_batch=options.max_batch)
 
 
-def _warm_up(runner: ModelRunner, name: str) -> None:
+def _warm_up(runner: Runner, name: str) -> None:
     """Run both shapes once: it shows whether the graph works, and the first answer does not pay for a first run."""
     try:
         logits = runner.prefill(0, 0, [0, 0])

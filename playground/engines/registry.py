@@ -77,5 +77,5 @@ ENGINES: dict[str, EngineKind] = {
     "echo": EngineKind(
         _create_echo, in_worker=False, options={"piece_chars": int, "delay_seconds": float, "backwards": bool}
     ),
-    "onnx": EngineKind(_create_onnx, in_worker=True, tokenizer=_read_tokenizer),
+    "onnx": EngineKind(_create_onnx, in_worker=True, tokenizer=_read_tokenizer, options={"template": str}),
 }

@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections import deque
 
-from playground.engines.kv_cache import KVCache
+from playground.engines.kv_cache import Cache
 from playground.engines.sequence import Row, Sequence
 
 # Copying fewer tokens than this from another conversation is not worth it.
@@ -24,7 +24,7 @@ class Scheduler:
     need.
     """
 
-    def __init__(self, cache: KVCache, *, max_batch: int, budget: int) -> None:
+    def __init__(self, cache: Cache, *, max_batch: int, budget: int) -> None:
         self.waiting: deque[Sequence] = deque()
         self.prefilling: list[Sequence] = []
         self.decoding: list[Sequence] = []
@@ -119,8 +119,13 @@ class Scheduler:
         return row, shared
 
     def _longest_prefix(self, prompt: list[int]) -> tuple[Row | None, int]:
-        """The row that shares most with the prompt; its last token is always computed, for the logits after it."""
+        """The row that shares most with the prompt; its last token is always computed, for the logits after it.
+
+        A row that cannot be cut is of use only as a whole.
+        """
         shared = [(_shared(row.tokens, prompt[:-1]), row.owner is None, -row.index) for row in self._rows]
+        if not self._cache.divisible:
+            shared = [item if item[0] == len(self._rows[-item[2]].tokens) else (0, *item[1:]) for item in shared]
         length, _, index = max(shared)
         return (self._rows[-index], length) if length else (None, 0)
 

@@ -85,8 +85,11 @@ def parse_tokenizer(definition: str) -> tokenizers.Tokenizer:
 
 
 def read_tokenizer(spec: ModelSpec) -> HfTokenizer:
-    """The tokenizer of a model folder. Raises ModelLoadError."""
-    return HfTokenizer(read_tokenizer_files(spec.path))
+    """The tokenizer of a model folder, with the plain template that its row names, if it names one.
+
+    Raises ModelLoadError.
+    """
+    return HfTokenizer(read_tokenizer_files(spec.path, str(spec.engine_options.get("template", ""))))
 
 
 def _is_bracketed(text: str) -> bool:

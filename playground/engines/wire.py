@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from playground import errors
-from playground.catalog.spec import ModelSpec
+from playground.catalog.spec import ModelSource, ModelSpec
 from playground.domain import FinishReason, Loading, Queued, SamplingParams, Stage, Timings, Usage
 from playground.engines.contract import Delta, Prompt, TokenLogprob, Turn
 from playground.errors import EngineError, PlaygroundError
@@ -79,13 +79,21 @@ def pack_spec(spec: ModelSpec) -> dict[str, Any]:
         "path": None if spec.path is None else str(spec.path.absolute()),
         "precision": spec.precision,
         "engine_options": spec.engine_options,
+        "variant": spec.source.variant if spec.source is not None else "",
     }
 
 
 def unpack_spec(packed: dict[str, Any]) -> ModelSpec:
     """The row again, without what only people read."""
-    path = packed.pop("path")
-    return ModelSpec(**packed, path=None if path is None else Path(path), description={}, licence="", languages=())
+    path, variant = packed.pop("path"), packed.pop("variant")
+    return ModelSpec(
+        **packed,
+        path=None if path is None else Path(path),
+        source=ModelSource(variant=variant) if variant else None,
+        description={},
+        licence="",
+        languages=(),
+    )
 
 
 def pack_prompt(prompt: Prompt) -> list[Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,8 +16,12 @@ def resident() -> int:
     return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * 4096
 
 
+def make_cache(layers: int, rows: int, heads: int, capacity: int, head_size: int, **more: Any) -> KVCache:
+    return KVCache(shapes=[(heads, head_size)] * (2 * layers), rows=rows, capacity=capacity, **more)
+
+
 def filled(**changes: int) -> KVCache:
-    cache = KVCache(**({"layers": 2, "rows": 4, "heads": 2, "capacity": 100, "head_size": 16} | changes))
+    cache = make_cache(**({"layers": 2, "rows": 4, "heads": 2, "capacity": 100, "head_size": 16} | changes))
     for number, buffer in enumerate(cache.buffers):
         for row in range(cache.rows):
             buffer[row] = 10 * number + row + 1
@@ -24,12 +29,12 @@ def filled(**changes: int) -> KVCache:
 
 
 def test_shape_and_size() -> None:
-    cache = KVCache(layers=3, rows=2, heads=2, capacity=100, head_size=16)
+    cache = make_cache(layers=3, rows=2, heads=2, capacity=100, head_size=16)
     assert cache.bytes_per_token == 3 * 2 * 2 * 16 * 4
     assert len(cache.buffers) == 6
     assert cache.capacity >= 100
     assert cache.buffers[0].shape == (2, 2, cache.capacity, 16)
-    half = KVCache(layers=3, rows=2, heads=2, capacity=100, head_size=16, dtype=np.float16)
+    half = make_cache(layers=3, rows=2, heads=2, capacity=100, head_size=16, dtype=np.float16)
     assert half.bytes_per_token == cache.bytes_per_token // 2
 
 
@@ -62,7 +67,7 @@ def test_release_touches_one_row_only() -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="memory is read from /proc")
 def test_a_conversation_costs_its_own_length() -> None:
     before = resident()
-    cache = KVCache(layers=4, rows=8, heads=4, capacity=16384, head_size=64)
+    cache = make_cache(layers=4, rows=8, heads=4, capacity=16384, head_size=64)
     assert resident() - before < 2**20
     for buffer in cache.buffers:
         buffer[3, :, :1000] = 1

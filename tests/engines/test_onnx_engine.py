@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from playground.domain import FinishReason, Loading, Queued, SamplingParams, Stage
-from playground.engines import engine_loop, kv_cache, model_runner
+from playground.engines import engine_loop, graph_signature, kv_cache, model_runner
 from playground.engines.contract import Delta, EngineOptions, Prompt, TokenLogprob
 from playground.engines.detokenizer import Detokenizer, TokenTable
 from playground.engines.onnx_engine import OnnxEngine, load_onnx_engine
@@ -174,7 +174,7 @@ def test_after_cancelled_neighbours(new_engine: NewEngine, reference: Reference)
 def test_a_long_prompt_is_read_in_chunks_while_others_write(
     new_engine: NewEngine, reference: Reference, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(model_runner, "_MAX_CHUNK", 16)
+    monkeypatch.setattr(graph_signature, "MAX_CHUNK", 16)
     engine = new_engine()
     long, short = prompt_of(300), prompt_of(10)
     with ThreadPoolExecutor(2) as threads:
@@ -184,7 +184,7 @@ def test_a_long_prompt_is_read_in_chunks_while_others_write(
 
 
 def test_progress_of_a_long_prompt_and_of_the_line(new_engine: NewEngine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(model_runner, "_MAX_CHUNK", 16)
+    monkeypatch.setattr(graph_signature, "MAX_CHUNK", 16)
     engine = new_engine(max_batch=1)
     added = threading.Semaphore(0)
     all_added = threading.Event()

@@ -21,7 +21,7 @@ class Bench:
     """A scheduler whose cache holds, at every position, the token that belongs there."""
 
     def __init__(self, *, max_batch: int = 4, budget: int = 10_000) -> None:
-        self.cache = KVCache(layers=1, rows=2 * max_batch, heads=1, capacity=512, head_size=1)
+        self.cache = KVCache(shapes=[(1, 1)] * 2, rows=2 * max_batch, capacity=512)
         self.scheduler = Scheduler(self.cache, max_batch=max_batch, budget=budget)
 
     def add(self, prompt: list[int], limit: int = 10, *, scoring: bool = False) -> Sequence:
