@@ -20,9 +20,9 @@ from benchmarks.rows import Row
 from playground.domain import SamplingParams
 from playground.engines.contract import EngineOptions, Prompt
 from playground.engines.detokenizer import TokenTable
+from playground.engines.local_engine import LocalEngine
 from playground.engines.model_files import read_model_files, read_tokenizer_files
 from playground.engines.model_runner import ModelRunner
-from playground.engines.onnx_engine import OnnxEngine
 from playground.engines.tokenizer import parse_tokenizer
 
 ROUNDS = 9
@@ -38,7 +38,7 @@ class Subject:
     """A loaded model: the engine under test and the runner it runs on. An answer has `steps` tokens."""
 
     name: str
-    engine: OnnxEngine
+    engine: LocalEngine
     runner: ModelRunner
     steps: int
 
@@ -75,7 +75,7 @@ def _load(folder: Path, name: str, steps: int) -> Subject:
     runner = ModelRunner(files, options, files.context_length)
     table = TokenTable(parse_tokenizer(read_tokenizer_files(folder).definition))
     # Without end-of-answer tokens every answer has the length that was asked for.
-    return Subject(name, OnnxEngine(runner, table, frozenset(), max_batch=STREAMS), runner, steps)
+    return Subject(name, LocalEngine(runner, table, frozenset(), max_batch=STREAMS), runner, steps)
 
 
 def _decode_rows(subject: Subject) -> Iterator[Row]:

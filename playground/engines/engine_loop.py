@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Callable
 
 from playground.domain import Loading, Queued, Stage
-from playground.engines.model_runner import DecodeBatch, Runner
+from playground.engines.runner import DecodeBatch, Runner
 from playground.engines.scheduler import Scheduler
 from playground.engines.sequence import LIFE_SECONDS, Row, Sequence
 from playground.errors import EngineError
@@ -76,6 +76,7 @@ class EngineLoop:
                 except EngineError as error:
                     logger.warning("a step failed: %s", error.code)
                     self._fail_all(error)
+                    self._scheduler.clear()
         finally:
             with self._wake:
                 self._closed = True
@@ -129,9 +130,9 @@ class EngineLoop:
             sequence.last_token = sequence.prompt[-1]
             scheduler.start_decoding(sequence)  # its one token left is a step like any other
             return
-        chunk = sequence.prompt[start : start + self._chunk_size()]
+        chunk = sequence.prompt[start : start + self._chunk_size(sequence)]
         began = time.monotonic()
-        logits = self._runner.prefill(row.index, start, chunk)
+        logits = self._runner.prefill(row.index, start, chunk, every=sequence.scores is not None)
         row.tokens += chunk
         if sequence.scores is not None:
             sequence.score(logits, start)
@@ -149,11 +150,12 @@ class EngineLoop:
             scheduler.start_decoding(sequence)
             self._hand_on(sequence, [token])
 
-    def _chunk_size(self) -> int:
+    def _chunk_size(self, sequence: Sequence) -> int:
         """A whole chunk when nobody waits for it, otherwise as much as fits into a turn."""
+        whole = self._runner.chunk if sequence.scores is None else self._runner.score_chunk
         if not self._scheduler.decoding or not self._seconds_per_token:
-            return self._runner.chunk
-        return min(self._runner.chunk, max(_MIN_CHUNK, int(TURN_SECONDS / self._seconds_per_token)))
+            return whole
+        return min(whole, max(_MIN_CHUNK, int(TURN_SECONDS / self._seconds_per_token)))
 
     def _decode(self) -> None:
         first, sequences = self._scheduler.arrange()
@@ -197,19 +199,13 @@ class EngineLoop:
 
 def _chooser(batch: DecodeBatch, sequences: list[Sequence]) -> Callable[[], list[int]]:
     """What picks the next token of every row and feeds it back."""
-    ids, logits = batch.ids, batch.logits
-
-    def pick_largest() -> list[int]:
-        logits.argmax(axis=1, out=ids)
-        tokens: list[int] = ids.tolist()
-        return tokens
 
     def pick_each() -> list[int]:
-        tokens = [sequence.choose(row) for sequence, row in zip(sequences, logits, strict=True)]
-        ids[:] = tokens
+        tokens = [sequence.choose(row) for sequence, row in zip(sequences, batch.logits, strict=True)]
+        batch.ids[:] = tokens
         return tokens
 
-    return pick_largest if all(sequence.greedy for sequence in sequences) else pick_each
+    return batch.largest if all(sequence.greedy for sequence in sequences) else pick_each
 
 
 def _row(sequence: Sequence) -> Row:

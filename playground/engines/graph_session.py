@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import mmap
-import os
 
 import onnxruntime
 
 from playground.engines.contract import Device, EngineOptions
 from playground.engines.model_files import ModelFiles
+from playground.engines.threads import default_threads
 from playground.errors import EngineError, ModelLoadError, OutOfMemory
 
-MAX_THREADS = 8
 PROVIDERS: dict[Device, str] = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 
 
@@ -43,12 +42,6 @@ def open_session(files: ModelFiles, options: EngineOptions) -> onnxruntime.Infer
             "Install those that onnxruntime-gpu asks for, or run the model on the CPU."
         )
     return session
-
-
-def default_threads() -> int:
-    """As many threads as this process may use cores, up to eight: decoding is bound by memory beyond that."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(cores, MAX_THREADS)
 
 
 def has_shared_cache(files: ModelFiles) -> bool:

@@ -21,7 +21,7 @@ from playground.engines.contract import EngineOptions
 from playground.engines.graph_session import open_session, run_error
 from playground.engines.graph_signature import CACHE_BRANCH, read_signature
 from playground.engines.model_files import ModelFiles
-from playground.engines.model_runner import EXTRAS, DecodeBatch, make_cache, place
+from playground.engines.model_runner import EXTRAS, BoundBatch, make_cache, place
 from playground.errors import EngineError
 
 # How far padding may move a logit, as a part of the largest one. Half precision moves them by about a thousandth.
@@ -76,19 +76,22 @@ class GrowingRunner:
         self.vocab_size = signature.vocab_size
         self.budget = signature.token_budget(options.kv_cache_mb)
         self.capacity = min(context_length, self.budget)
-        self.chunk = signature.chunk()
+        self.chunk = self.score_chunk = signature.chunk()
         rows = 2 * options.max_batch
         self.cache = make_cache(signature, rows, self.capacity)
         self._shapes = [(shape[0], shape[1]) for shape in (carried.shape for carried in signature.caches)]
         self._lanes: list[_Lane] = []
-        self._batches: dict[tuple[int, int], DecodeBatch] = {}
+        self._batches: dict[tuple[int, int], BoundBatch] = {}
         self._ids = np.zeros((rows, 1), np.int64)
         self._lengths = np.zeros(rows, np.int64)
         self._logits = np.zeros((options.max_batch, self.vocab_size), signature.logits_dtype)
         self.ragged = rows > 1 and self._bears_padding()
 
-    def prefill(self, row: int, start: int, token_ids: Sequence[int]) -> NDArray[np.floating[Any]]:
-        """Compute up to `chunk` tokens of a row that already holds `start` tokens (see `Runner`)."""
+    def prefill(
+        self, row: int, start: int, token_ids: Sequence[int], *, every: bool = False
+    ) -> NDArray[np.floating[Any]]:
+        """Compute up to `chunk` tokens of a row that already holds `start`; the graph gives every token's logits."""
+        del every
         if start == 0:
             for state in self.cache.states:
                 state[row] = 0
@@ -96,13 +99,13 @@ class GrowingRunner:
         logits = self._compute(range(row, row + 1), ids, np.array([start], np.int64))
         return np.asarray(logits[0])
 
-    def batch(self, first: int, count: int) -> DecodeBatch:
+    def batch(self, first: int, count: int) -> BoundBatch:
         """The batch of the rows from `first` on; at most `max_batch` of them."""
         found = self._batches.get((first, count))
         if found is None:
             rows = slice(first, first + count)
             ids, lengths, logits = self._ids[rows], self._lengths[rows], self._logits[:count]
-            found = DecodeBatch(partial(self._step, first, ids, lengths, logits), ids[:, 0], lengths, logits)
+            found = BoundBatch(partial(self._step, first, ids, lengths, logits), ids[:, 0], lengths, logits)
             self._batches[first, count] = found
         return found
 

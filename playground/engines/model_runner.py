@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -28,46 +28,19 @@ from playground.errors import OutOfMemory
 
 
 @dataclass(frozen=True, slots=True)
-class DecodeBatch:
-    """The next token for each of some neighbouring rows, again and again.
-
-    Write the last tokens to `ids` and the lengths including them to `lengths`, call `run`, read `logits`
-    [rows, vocabulary]. All three are views of memory that the graph reads and writes in place.
-    """
+class BoundBatch:
+    """A `runner.DecodeBatch` whose arrays are views of memory that the graph reads and writes in place."""
 
     run: Callable[[], None]
     ids: NDArray[np.int64]
     lengths: NDArray[np.int64]
     logits: NDArray[np.floating[Any]]
 
-
-class Runner(Protocol):
-    """A loaded graph with its key-value cache. Used from one thread at a time.
-
-    `capacity` is the longest conversation in tokens, `budget` how many tokens all conversations may hold together,
-    `chunk` how many tokens `prefill` takes at once.
-    """
-
-    vocab_size: int
-    capacity: int
-    budget: int
-    chunk: int
-
-    @property
-    def cache(self) -> Cache:
-        """The rows; the scheduler decides who owns which."""
-        ...
-
-    def prefill(self, row: int, start: int, token_ids: Sequence[int]) -> NDArray[np.floating[Any]]:
-        """Compute up to `chunk` tokens of a row that already holds `start` tokens.
-
-        Returns the logits after each of them [tokens, vocabulary], valid until the next run. Raises EngineError.
-        """
-        ...
-
-    def batch(self, first: int, count: int) -> DecodeBatch:
-        """The batch of the rows from `first` on; at most `max_batch` of them."""
-        ...
+    def largest(self) -> list[int]:
+        """The largest logit of every row, written to `ids`."""
+        self.logits.argmax(axis=1, out=self.ids)
+        tokens: list[int] = self.ids.tolist()
+        return tokens
 
 
 class ModelRunner:
@@ -83,7 +56,7 @@ class ModelRunner:
         self._signature = signature = read_signature(self._session, files)
         self.vocab_size = signature.vocab_size
         self.budget = signature.token_budget(options.kv_cache_mb)
-        self.chunk = signature.chunk()
+        self.chunk = self.score_chunk = signature.chunk()
         rows = 2 * options.max_batch  # half of them keep conversations that wait for a follow-up
         self.capacity = min(context_length, self.budget)
         self.cache: Cache
@@ -100,10 +73,13 @@ class ModelRunner:
         self._logits = np.zeros((options.max_batch, 1, self.vocab_size), signature.logits_dtype)
         self._chunk_logits = np.zeros((1, self.chunk, self.vocab_size), signature.logits_dtype)
         self._news = [np.zeros((options.max_batch, *state.shape), signature.dtype) for state in signature.states]
-        self._batches: dict[tuple[int, int], DecodeBatch] = {}
+        self._batches: dict[tuple[int, int], BoundBatch] = {}
 
-    def prefill(self, row: int, start: int, token_ids: Sequence[int]) -> NDArray[np.floating[Any]]:
-        """Compute up to `chunk` tokens of a row that already holds `start` tokens (see `Runner`)."""
+    def prefill(
+        self, row: int, start: int, token_ids: Sequence[int], *, every: bool = False
+    ) -> NDArray[np.floating[Any]]:
+        """Compute up to `chunk` tokens of a row that already holds `start`; the graph gives every token's logits."""
+        del every
         count = len(token_ids)
         ids = np.array([token_ids], np.int64)
         mask = np.zeros((1, count + 1), np.int64)  # one longer than the tokens: a continuation, also of nothing
@@ -117,7 +93,7 @@ class ModelRunner:
         self._run(binding, row, row + 1)
         return np.asarray(logits[0])
 
-    def batch(self, first: int, count: int) -> DecodeBatch:
+    def batch(self, first: int, count: int) -> BoundBatch:
         """The batch of the rows from `first` on; at most `max_batch` of them."""
         found = self._batches.get((first, count))
         if found is None:
@@ -128,7 +104,7 @@ class ModelRunner:
             run = partial(self._run, binding, first, first + count)
             if self._signature.positions:
                 run = partial(self._run_placed, run, places, mask[:, 0])
-            found = DecodeBatch(run, ids[:, 0], mask[:, 0], logits[:, 0])
+            found = BoundBatch(run, ids[:, 0], mask[:, 0], logits[:, 0])
             self._batches[first, count] = found
         return found
 

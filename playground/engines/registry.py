@@ -67,6 +67,12 @@ def _create_onnx(spec: ModelSpec, options: EngineOptions, progress: Progress) ->
     return load_onnx_engine(spec, options, progress)
 
 
+def _create_torch(spec: ModelSpec, options: EngineOptions, progress: Progress) -> Engine:
+    from playground.engines.torch_engine import load_torch_engine  # noqa: PLC0415
+
+    return load_torch_engine(spec, options, progress)
+
+
 def _read_tokenizer(spec: ModelSpec) -> Tokenizer:
     from playground.engines.tokenizer import read_tokenizer  # noqa: PLC0415
 
@@ -78,4 +84,10 @@ ENGINES: dict[str, EngineKind] = {
         _create_echo, in_worker=False, options={"piece_chars": int, "delay_seconds": float, "backwards": bool}
     ),
     "onnx": EngineKind(_create_onnx, in_worker=True, tokenizer=_read_tokenizer, options={"template": str}),
+    "torch": EngineKind(
+        _create_torch,
+        in_worker=True,
+        tokenizer=_read_tokenizer,
+        options={"template": str, "dtype": str, "quantization": str, "compile": bool},
+    ),
 }

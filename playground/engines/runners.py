@@ -8,7 +8,8 @@ from playground.engines.contract import EngineOptions
 from playground.engines.graph_session import has_shared_cache
 from playground.engines.growing_runner import GrowingRunner
 from playground.engines.model_files import ModelFiles
-from playground.engines.model_runner import ModelRunner, Runner
+from playground.engines.model_runner import ModelRunner
+from playground.engines.runner import Runner
 
 RUNNERS: dict[bool, Callable[[ModelFiles, EngineOptions, int], Runner]] = {True: ModelRunner, False: GrowingRunner}
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections import deque
 
-from playground.engines.kv_cache import Cache
+from playground.engines.runner import RowCache
 from playground.engines.sequence import Row, Sequence
 
 # Copying fewer tokens than this from another conversation is not worth it.
@@ -24,7 +24,7 @@ class Scheduler:
     need.
     """
 
-    def __init__(self, cache: Cache, *, max_batch: int, budget: int) -> None:
+    def __init__(self, cache: RowCache, *, max_batch: int, budget: int) -> None:
         self.waiting: deque[Sequence] = deque()
         self.prefilling: list[Sequence] = []
         self.decoding: list[Sequence] = []
@@ -70,6 +70,12 @@ class Scheduler:
             sequence.row.owner = None
             sequence.row.last_used = time.monotonic()
             sequence.row = None
+
+    def clear(self) -> None:
+        """Forget what rows without an owner hold: after a failed step it may be half written, and memory short."""
+        for row in self._idle():
+            row.tokens = []
+            self._cache.release(row.index)
 
     def arrange(self) -> tuple[int, list[Sequence]]:
         """The first row of the batch that decodes, and its sequences in the order of their rows."""
