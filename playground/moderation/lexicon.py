@@ -14,7 +14,7 @@ from playground.errors import PolicyError
 from playground.moderation.normaliser import normalise, tone_variants
 
 LISTS = Path(__file__).parent / "lists"
-GAP = r"[\s\-_*]{1,6}"
+GAP = r"[\s\-_*`|~]{1,6}"
 _BEFORE, _AFTER = r"(?<![^\W_])", r"(?![^\W_])"
 _WORD = re.compile(r"[^\W_]+")
 _GROUP_KEYS = {"category", "score", "words", "endings"}

@@ -2,7 +2,8 @@
 
 Plain text pays only for a set intersection: the exact patterns run where a listed word is present. Besides plain words
 three disguises are read: symbols and digits as letters ("sh1t", "f*ck", "f.u.c.k"), letters repeated ("fuuuck"), and
-words spelled out ("f u c k"). Whole words only, so "Scunthorpe" and "assess" stay what they are.
+words spelled out ("f u c k"). Whole words only, so "Scunthorpe" and "assess" stay what they are. Where a text has marks
+of markdown or HTML it is read a second time without them.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from playground.domain import Finding
 from playground.moderation.contract import Scope
 from playground.moderation.lexicon import Entry, Lexicon
+from playground.moderation.markup import REACH, Seen, without_marks, without_open_marks
 from playground.moderation.normaliser import fold_accents, normalise
 
 SYMBOLS = r"@$!*+|.'’_\-~·•^"
@@ -27,11 +29,13 @@ _TRIPLE = re.compile(r"(?<![^\W_])[^\W\d_](?:[^\w]{1,2}|_)[^\W\d_](?:[^\w]{1,2}|
 # Read from the end backwards: what may still be the inside of a chunk, and a word that is being spelled out.
 _CHUNK_BACKWARDS = re.compile(rf"[\w{SYMBOLS}]*")
 _SPELLED_BACKWARDS = re.compile(r"(?:(?:[^\w]{0,2}|_)[^\W\d_](?=[^\w]|_|\Z))*")
-_GAPS = re.compile(r"[\s\-_*'’]+")
+_GAPS = re.compile(r"[\s\-_*`|~'’]+")
 _LEET = (str.maketrans("@43!1|0$57+", "aaeiiiosstt"), str.maketrans("@43!1|0$57+", "aaelllosstt"))
 _SEPARATORS = str.maketrans("", "", ".'’_-~·•^")
 _LONGEST_CHUNK = 64
 _TAIL = 128
+_NEAR = 256  # so far back anything reaches that has no long marks in it; those begin with one of:
+_LONG_MARKS = ("<", "](", "][")
 
 Match = tuple[int, int, Entry, str]
 
@@ -40,7 +44,7 @@ class WordListDetector:
     """Finds the entries of the lexicons; a finding's explanation is "word_list:" and the language of the list."""
 
     name = "words"
-    reach = 256
+    reach = 2 * REACH
     prompt = True
     scope: Scope = "span"
 
@@ -52,29 +56,39 @@ class WordListDetector:
         """Every listed word or phrase; of several readings of one place the highest score per category."""
         view = normalise(text)
         found: dict[tuple[int, int, str], Finding] = {}
-        for start, end, entry, language in self._matches(view.text.lower()):
-            span = view.span(start, end)
-            key = (*span, entry.category)
-            if key not in found or found[key].score < entry.score:
-                explanation = f"word_list:{language}"
-                found[key] = Finding(entry.category, entry.score, span, self.name, self.version, explanation)
+        for seen in (view, *without_marks(view, lines=True)):
+            for start, end, entry, language in self._matches(seen.text.lower()):
+                span = seen.span(start, end)
+                key = (*span, entry.category)
+                far = seen is not view and span[1] - span[0] > REACH
+                if not far and (key not in found or found[key].score < entry.score):
+                    explanation = f"word_list:{language}"
+                    found[key] = Finding(entry.category, entry.score, span, self.name, self.version, explanation)
         return list(found.values())
 
     def unsettled(self, text: str) -> int:
         """From the start of the word, or listed phrase, that may still be going on, to the end of `text`."""
         tail = text[-self.reach :]
+        if not any(mark in tail for mark in _LONG_MARKS):
+            tail = tail[-_NEAR:]
         view = normalise(tail)
-        last = view.text[-_TAIL:].lower()
+        seen = without_open_marks(view, lines=True)
+        begun = [self._begun(view), self._begun(seen) if seen is not view else None]
+        places = [place for place in begun if place is not None]
+        if not places and view.text:
+            places.append(view.span(0, len(view.text))[1])  # invisible characters wait for what they belong to
+        return len(tail) - min(places, default=len(tail))
+
+    def _begun(self, seen: Seen) -> int | None:
+        """Where the word or phrase begins, in the text as given, that may still be going on; None if there is none."""
+        last = seen.text[-_TAIL:].lower()
         backwards = last[::-1]
         held = max(
             _ended(_CHUNK_BACKWARDS, backwards),
             _ended(_SPELLED_BACKWARDS, backwards),
             *(_phrase_length(last, lexicon) for lexicon in self._lexicons),
         )
-        if held == 0 and (not view.text or view.span(0, len(view.text))[1] == len(tail)):
-            return 0
-        place = len(view.text) - held
-        return len(tail) - (view.span(place, len(view.text))[0] if held else view.span(0, place)[1])
+        return seen.span(len(seen.text) - held, len(seen.text))[0] if held else None
 
     def _matches(self, view: str) -> Iterator[Match]:
         folded = fold_accents(view)
