@@ -24,8 +24,8 @@ from playground.domain import (
     new_id,
     utc_now,
 )
-from playground.errors import InvalidRequest
-from playground.moderation.contract import Moderator, Screened
+from playground.errors import DetectorUnavailable, InvalidRequest
+from playground.moderation.contract import Moderator
 from playground.storage.conversations import ConversationStore, ended
 from playground.storage.decisions import DecisionStore
 from playground.text import plain
@@ -124,14 +124,13 @@ class ChatService:
     def rename(self, owner: str, conversation_id: str, title: str, language: Language = "en") -> Conversation:
         """Give the conversation another title; it passes the gate like everything that is kept.
 
-        Raises InvalidRequest for an empty title and for one that the gate blocks.
+        Raises InvalidRequest for an empty title and for one that the gate blocks; DetectorUnavailable when the check
+        cannot run.
         """
-        screened = self._screened(owner, conversation_id, title_of(plain(title)), language)
-        if screened.blocked:
-            raise InvalidRequest("This title was stopped by the safety check. Choose another one.")
-        if not screened.text.strip():
+        cleared = self._cleared(owner, conversation_id, title_of(plain(title)), language, "title")
+        if not cleared.strip():
             raise InvalidRequest("The title is empty. Write a few words.")
-        self._store.change(owner, check_id(conversation_id), title=screened.text)
+        self._store.change(owner, check_id(conversation_id), title=cleared)
         return self._store.get(owner, conversation_id)
 
     def configure(
@@ -146,15 +145,14 @@ class ChatService:
     ) -> Conversation:
         """Keep options for the next question (None: leave as it is).
 
-        Raises UnknownModel; InvalidRequest or MessageTooLong for the system prompt, also when the gate blocks it.
+        Raises UnknownModel; InvalidRequest or MessageTooLong for the system prompt, also when the gate blocks it;
+        DetectorUnavailable when the check cannot run.
         """
         if model_id is not None:
             self._catalog.get(model_id)
         if system_prompt:
-            screened = self._screened(owner, conversation_id, clean_prompt(system_prompt, self._limit), language)
-            if screened.blocked:
-                raise InvalidRequest("This system prompt was stopped by the safety check. Change it and try again.")
-            system_prompt = screened.text
+            prompt = clean_prompt(system_prompt, self._limit)
+            system_prompt = self._cleared(owner, conversation_id, prompt, language, "system prompt")
         self._store.change(
             owner, check_id(conversation_id), model_id=model_id, system_prompt=system_prompt, params=params
         )
@@ -184,7 +182,7 @@ class ChatService:
         """End what is running, marked as interrupted, and take no more questions."""
         self._runs.close()
 
-    def _screened(self, owner: str, conversation_id: str, text: str, language: Language) -> Screened:
+    def _cleared(self, owner: str, conversation_id: str, text: str, language: Language, what: str) -> str:
         """A title or a system prompt through the gate, the decision kept like any other."""
         screened = self._moderator.check_input(text, language=language)
         if screened.verdict is not None:
@@ -195,7 +193,11 @@ class ChatService:
                 model_id="",
                 conversation_id=check_id(conversation_id),
             )
-        return screened
+            if screened.verdict.unavailable:
+                raise DetectorUnavailable(f"The safety check could not run, so the {what} stays as it was. Try again.")
+        if screened.blocked:
+            raise InvalidRequest(f"This {what} was stopped by the safety check. Change it and try again.")
+        return screened.text
 
     def _refused(self, request: ChatRequest, refusal: Refusal) -> Run:
         run = Run(request.owner, request.conversation_id)

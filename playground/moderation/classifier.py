@@ -6,7 +6,7 @@ from pathlib import Path
 
 from playground.domain import Finding
 from playground.moderation.contract import Scope
-from playground.moderation.linear_model import LinearModel, WordShare, load_model
+from playground.moderation.linear_model import LinearModel, WordShare, load_model, verify_model
 
 MODEL = Path(__file__).parents[1] / "embedded" / "toxicity" / "model.npz"
 _FLOOR = 0.3  # scores below this are not worth a finding
@@ -23,7 +23,8 @@ class EmbeddedClassifier:
     scope: Scope = "unit"
 
     def __init__(self, path: Path = MODEL) -> None:
-        """Raises DetectorUnavailable when the model file is missing or damaged."""
+        """Raises DetectorUnavailable when the model file is missing, damaged or not the one that belongs here."""
+        verify_model(path)
         self.model: LinearModel = load_model(path)
         self.version = self.model.version
 

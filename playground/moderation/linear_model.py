@@ -151,7 +151,7 @@ def _spans(words: Words) -> list[tuple[int, int]]:
 
 
 def save_model(path: Path, model: LinearModel) -> None:
-    """Write a model as a compressed archive of plain arrays."""
+    """Write a model as a compressed archive of plain arrays, and its SHA-256 beside it."""
     np.savez_compressed(
         path,
         labels=np.array(model.labels),
@@ -160,6 +160,24 @@ def save_model(path: Path, model: LinearModel) -> None:
         biases=model.biases,
         length=np.array([model.norm_scale, model.steady]),
     )
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    path.with_suffix(".sha256").write_text(f"{digest}  {path.name}\n", encoding="ascii")
+
+
+def verify_model(path: Path) -> None:
+    """Check a model's file against the SHA-256 noted beside it: another model of the right shape would say nothing.
+
+    Raises DetectorUnavailable when they differ, or one of them is missing.
+    """
+    try:
+        noted = path.with_suffix(".sha256").read_text(encoding="ascii").split()[0]
+        found = hashlib.sha256(path.read_bytes()).hexdigest()
+    except (OSError, UnicodeDecodeError, IndexError) as error:
+        raise DetectorUnavailable(
+            f"The classifier's model {path.name} cannot be verified; restore its files."
+        ) from error
+    if noted != found:
+        raise DetectorUnavailable(f"{path.name} is not the classifier's model (SHA-256 differs); restore the file.")
 
 
 def load_model(path: Path) -> LinearModel:

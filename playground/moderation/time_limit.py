@@ -36,6 +36,8 @@ class _Call(Generic[_T]):
             self._result.append(self._work())
         except Exception as error:  # noqa: BLE001 - raised again where the result is asked for
             self._error = error
+        except BaseException as error:  # noqa: BLE001 - a panic of native code, which is no Exception
+            self._error = DetectorUnavailable(f"The detector broke off ({type(error).__name__}).")
         finally:
             self._done.set()
 

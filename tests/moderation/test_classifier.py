@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from playground.domain import Action, Direction
 from playground.errors import DetectorUnavailable
 from playground.moderation.classifier import MODEL, EmbeddedClassifier
-from playground.moderation.linear_model import ScoreStream
+from playground.moderation.linear_model import ScoreStream, save_model
 from playground.moderation.moderator import PolicyModerator, build_moderator
 from tests.moderation.streams import every_split, in_pieces, moderator, stream
 
@@ -94,9 +95,25 @@ def test_the_file_is_small() -> None:
 
 def test_a_damaged_file_is_unavailable(tmp_path: Path) -> None:
     path = tmp_path / "model.npz"
-    path.write_bytes(MODEL.read_bytes()[:1000])
-    with pytest.raises(DetectorUnavailable):
+    path.write_bytes(MODEL.read_bytes())
+    with pytest.raises(DetectorUnavailable, match="cannot be verified"):
         EmbeddedClassifier(path)
+    note = MODEL.with_suffix(".sha256").read_bytes()
+    path.with_suffix(".sha256").write_bytes(note)
+    assert EmbeddedClassifier(path).version == CLASSIFIER.version
+    path.write_bytes(MODEL.read_bytes()[:1000])
+    with pytest.raises(DetectorUnavailable, match="SHA-256 differs"):
+        EmbeddedClassifier(path)
+
+
+def test_another_model_of_the_right_shape_is_unavailable(tmp_path: Path) -> None:
+    """One that finds nothing in anything would else pass everything in silence."""
+    model = CLASSIFIER.model
+    save_model(tmp_path / "model.npz", replace(model, table=model.table * 0))
+    assert EmbeddedClassifier(tmp_path / "model.npz").scan("you stupid idiot") == []
+    (tmp_path / "model.sha256").write_bytes(MODEL.with_suffix(".sha256").read_bytes())
+    with pytest.raises(DetectorUnavailable, match="SHA-256 differs"):
+        EmbeddedClassifier(tmp_path / "model.npz")
 
 
 @pytest.fixture(scope="module")
