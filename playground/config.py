@@ -21,6 +21,7 @@ from playground.errors import ConfigError
 
 PREFIX = "PLAYGROUND_"
 LogLevel = Literal["debug", "info", "warning", "error"]
+Device = Literal["auto", "cpu", "cuda"]
 
 
 def _setting(default: Any, help: str, low: float | None = None, high: float | None = None) -> Any:
@@ -56,6 +57,7 @@ class Settings:
     model_stall_seconds: int = _setting(
         60, "give up on an answer after this many seconds without a sign of life", 1, 86_400
     )
+    device: Device = _setting("auto", "where models compute: auto (on the graphics card where possible), cpu, cuda")
     engine_threads: int = _setting(0, "threads a model computes with (0: chosen for this machine)", 0, 1024)
     max_batch: int = _setting(8, "answers one model writes at the same time", 1, 256)
     kv_cache_mb: int = _setting(1024, "memory for keys and values per model, in MiB", 16, 1_000_000)

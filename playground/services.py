@@ -11,6 +11,7 @@ from playground.catalog.catalog import SHIPPED, Catalog
 from playground.chat.service import ChatService
 from playground.config import Settings
 from playground.domain import Direction
+from playground.engines.choice import choose_device, read_setup
 from playground.engines.contract import EngineOptions
 from playground.engines.pool import EnginePool
 from playground.engines.registry import kind_of
@@ -83,6 +84,7 @@ def build(settings: Settings) -> Services:
         idle_seconds=settings.model_idle_seconds,
         start_seconds=settings.model_start_seconds,
         stall_seconds=settings.model_stall_seconds,
+        device_of=partial(choose_device, read_setup(), settings.device),
     )
     decisions = DecisionStore(database)
     chat = ChatService(

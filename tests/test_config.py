@@ -29,6 +29,7 @@ SAMPLES: dict[str, tuple[str, object]] = {
     "model_idle_seconds": ("0", 0),
     "model_start_seconds": ("9", 9),
     "model_stall_seconds": ("8", 8),
+    "device": ("cpu", "cpu"),
     "engine_threads": ("1", 1),
     "max_batch": ("2", 2),
     "kv_cache_mb": ("64", 64),

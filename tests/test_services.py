@@ -13,6 +13,7 @@ import pytest
 
 from playground.config import Settings
 from playground.domain import ChatRequest, Failed, Finished, FinishReason, SamplingParams, TextDelta
+from playground.engines.choice import Setup
 from playground.engines.registry import ENGINES
 from playground.errors import ConfigError, MessageTooLong, PolicyError, StorageError
 from playground.services import Services, build
@@ -103,6 +104,19 @@ def test_an_operator_s_models_and_limits_are_used(settings: Settings, tmp_path: 
     with pytest.raises(MessageTooLong):
         ask(services, "eleven more")
     services.close()
+
+
+def test_the_device_that_was_asked_for_is_used_or_refused(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("playground.services.read_setup", Setup)
+    for device, refused in (("auto", False), ("cpu", False), ("cuda", True)):
+        services = build(replace(settings, device=device))
+        run = services.chat.start(ChatRequest("anna", "pip", "Hello"))
+        assert run.wait(60)
+        end = run.snapshot().end
+        assert isinstance(end, Failed) is refused
+        if isinstance(end, Failed):
+            assert "cannot run on CUDA: there is no NVIDIA driver here" in end.message
+        services.close()
 
 
 @pytest.mark.parametrize(

@@ -7,12 +7,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from playground.catalog.spec import ModelSpec
 from playground.domain import Loading, Queued, Stage
-from playground.engines.contract import Engine, EngineOptions, Progress, Tokenizer
+from playground.engines.contract import Device, Engine, EngineOptions, Progress, Tokenizer
 from playground.engines.registry import kind_of
 from playground.engines.worker_engine import WorkerEngine
 from playground.errors import Cancelled, EngineError, ModelLoadError, PlaygroundError
@@ -75,6 +75,7 @@ class EnginePool:
 
     `idle_seconds` without use unloads a model (0: never). Loading fails after `start_seconds`; an answer fails after
     `stall_seconds` without a sign of life. `in_process` runs every engine inside this process, without a worker.
+    `device_of` says where a model computes (None: where `options` say, for every model); it may raise ModelLoadError.
     """
 
     def __init__(
@@ -86,8 +87,10 @@ class EnginePool:
         start_seconds: float,
         stall_seconds: float,
         in_process: bool = False,
+        device_of: Callable[[ModelSpec], Device] | None = None,
     ) -> None:
         self._options = options
+        self._device_of = device_of
         self._max_models = max_models
         self._idle_seconds = idle_seconds
         self._start_seconds = start_seconds
@@ -259,12 +262,14 @@ class EnginePool:
                     slot.stage = news
                     self._changed.notify_all()
 
-        kind = kind_of(slot.spec)
+        kind, options = kind_of(slot.spec), self._options
+        if self._device_of is not None:
+            options = replace(options, device=self._device_of(slot.spec))
         if not kind.in_worker or self._in_process:
-            return kind.create(slot.spec, self._options, report)
+            return kind.create(slot.spec, options, report)
         return WorkerEngine(
             slot.spec,
-            self._options,
+            options,
             report,
             start_seconds=self._start_seconds,
             stall_seconds=self._stall_seconds,
