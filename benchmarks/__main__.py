@@ -10,7 +10,7 @@ import time
 
 from benchmarks.rows import Row, shown
 
-NAMES = ("start", "gate", "engine", "path", "load", "detoxify")
+NAMES = ("start", "gate", "engine", "path", "load", "memory", "detoxify")
 
 
 def main() -> int:

@@ -12,6 +12,11 @@ class ModelShape:
     `parameters` counts weights (0: unknown). `kv_layers` are the layers that keep keys and values for the whole
     context; `window_layers` those that keep only the last `window` tokens (sliding-window attention). `state_bytes` is
     the size of what recurrent layers keep per conversation, whatever its length, in bytes.
+
+    `heads` are the attention heads that ask (0: as many as `kv_heads`). `tied_embeddings` says that one table serves as
+    the first and the last layer. `table_parameters` counts the weights that are only looked up, beyond the token
+    embedding (positions, embeddings per layer). `window_kv_size` is heads times head size of the window layers where
+    it is not that of the others (0: it is).
     """
 
     architecture: str
@@ -25,3 +30,7 @@ class ModelShape:
     window_layers: int = 0
     window: int = 0
     state_bytes: int = 0
+    heads: int = 0
+    tied_embeddings: bool = False
+    table_parameters: int = 0
+    window_kv_size: int = 0
