@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 
 from playground.catalog.catalog import SHIPPED, Catalog
 from playground.chat.service import ChatService
@@ -23,13 +24,14 @@ from playground.errors import (
     StorageError,
     UnknownModel,
 )
-from playground.moderation.contract import Moderator
+from playground.moderation.contract import Moderator, TextModel
 from playground.moderation.fingerprint import Fingerprint, load_key
+from playground.moderation.guard_models.rows import GUARDS, load_guards
 from playground.moderation.moderator import PolicyModerator, equip
 from playground.moderation.own_rules import FILE as RULES_FILE
 from playground.moderation.own_rules import OwnRulesDetector
 from playground.moderation.policy import Policy, builtin_policies, load_policy
-from playground.moderation.registry import DETECTORS, DetectorFactory, detoxify_factories
+from playground.moderation.registry import DETECTORS, DetectorFactory, detoxify_factories, guard_factories
 from playground.moderation.remote_endpoint import RemoteEndpointDetector
 from playground.review.desk import ReportDesk
 from playground.review.examination import Examiner
@@ -39,6 +41,7 @@ from playground.storage.database import Database
 from playground.storage.decisions import DecisionStore
 from playground.storage.migrations import migrate
 from playground.storage.reports import ReportStore
+from playground.text_models import EngineTextModel
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +53,7 @@ class Services:
     settings: Settings
     catalog: Catalog
     pool: EnginePool
+    guard_pool: EnginePool
     moderator: Moderator
     decisions: DecisionStore
     chat: ChatService
@@ -61,6 +65,7 @@ class Services:
         """End everything: running answers are stored as interrupted, then workers and connections end."""
         self.chat.close()
         self.pool.close()
+        self.guard_pool.close()
         self.database.close()
 
 
@@ -70,22 +75,16 @@ def build(settings: Settings) -> Services:
     Raises ConfigError, PolicyError or StorageError, with a sentence for the operator.
     """
     catalog = _catalog(settings)
-    detectors = choose_detectors(settings)
-    policy = choose_policy(settings, detectors)
+    policy = choose_policy(settings, choose_detectors(settings))
     _check_models(policy, catalog)
+    guard_pool = _guard_pool(settings, policy)
+    detectors = choose_detectors(settings, _text_models(settings, lambda: catalog, guard_pool))
     fingerprint = Fingerprint(load_key(settings.data_dir))
     moderator = equip(policy, detectors, fingerprint)
     if (settings.data_dir / RULES_FILE).exists() and OwnRulesDetector.name not in policy.detectors[Direction.OUTPUT]:
         log.warning("the policy %s does not use %s: %s is not in force", policy.name, OwnRulesDetector.name, RULES_FILE)
     database = _database(settings)
-    pool = EnginePool(
-        EngineOptions(threads=settings.engine_threads, max_batch=settings.max_batch, kv_cache_mb=settings.kv_cache_mb),
-        max_models=settings.max_models,
-        idle_seconds=settings.model_idle_seconds,
-        start_seconds=settings.model_start_seconds,
-        stall_seconds=settings.model_stall_seconds,
-        device_of=partial(choose_device, read_setup(), settings.device),
-    )
+    pool = _pool(settings, settings.max_models, settings.model_idle_seconds)
     decisions = DecisionStore(database)
     chat = ChatService(
         catalog=catalog,
@@ -97,18 +96,51 @@ def build(settings: Settings) -> Services:
         max_runs=settings.max_runs,
     )
     chat.recover()
-    desk, workbench = _review(settings, moderator, decisions, ReportStore(database), fingerprint)
-    return Services(settings, catalog, pool, moderator, decisions, chat, desk, workbench, database)
+    reports = ReportStore(database)
+    desk, workbench = _review(
+        settings, detectors, moderator, decisions=decisions, reports=reports, fingerprint=fingerprint
+    )
+    return Services(settings, catalog, pool, guard_pool, moderator, decisions, chat, desk, workbench, database)
+
+
+def _pool(settings: Settings, max_models: int, idle_seconds: float) -> EnginePool:
+    return EnginePool(
+        EngineOptions(threads=settings.engine_threads, max_batch=settings.max_batch, kv_cache_mb=settings.kv_cache_mb),
+        max_models=max_models,
+        idle_seconds=idle_seconds,
+        start_seconds=settings.model_start_seconds,
+        stall_seconds=settings.model_stall_seconds,
+        device_of=partial(choose_device, read_setup(), settings.device),
+    )
+
+
+def _guard_pool(settings: Settings, policy: Policy) -> EnginePool:
+    """Places for every guard model of the policy, which stay loaded, and one for what the test box asks besides."""
+    named = {name for names in policy.detectors.values() for name in names}
+    guards = named & load_guards(*_guard_files(settings)).keys()
+    return _pool(settings, max_models=1 + len(guards), idle_seconds=0)
+
+
+def _guard_files(settings: Settings) -> tuple[Path, ...]:
+    own = settings.data_dir / GUARDS.name
+    return (GUARDS, own) if own.exists() else (GUARDS,)
+
+
+def _text_models(
+    settings: Settings, catalog: Callable[[], Catalog], pool: EnginePool
+) -> Callable[[str], EngineTextModel]:
+    return partial(EngineTextModel, catalog=catalog, pool=pool, seconds=settings.model_stall_seconds)
 
 
 def _review(
     settings: Settings,
+    registry: Mapping[str, DetectorFactory],
     moderator: PolicyModerator,
+    *,
     decisions: DecisionStore,
     reports: ReportStore,
     fingerprint: Fingerprint,
 ) -> tuple[ReportDesk, Workbench]:
-    registry = choose_detectors(settings)
     examiner = Examiner(registry, moderator.detectors)
     desk = ReportDesk(
         decisions=decisions,
@@ -137,9 +169,18 @@ def _check_models(policy: Policy, catalog: Catalog) -> None:
             raise PolicyError(f"{policy.name}, [models]: {error}") from error
 
 
-def choose_detectors(settings: Settings) -> Mapping[str, DetectorFactory]:
-    """Every detector that a policy may name, with what the settings say about them; none is made yet."""
+def choose_detectors(
+    settings: Settings, model_of: Callable[[str], TextModel] | None = None
+) -> Mapping[str, DetectorFactory]:
+    """Every detector that a policy may name, with what the settings say about them; none is made yet.
+
+    `model_of` gives guards their model by its id in the catalogue; by default each process has engines of its own for
+    them, made when they are first asked. Raises PolicyError when the operator's file of guard models is malformed.
+    """
+    if model_of is None:
+        model_of = _text_models(settings, partial(_catalog, settings), _pool(settings, settings.max_models, 0))
     return {
+        **guard_factories(model_of, *_guard_files(settings)),
         **DETECTORS,
         **detoxify_factories(settings.data_dir / "detoxify"),
         OwnRulesDetector.name: partial(OwnRulesDetector, settings.data_dir / RULES_FILE),

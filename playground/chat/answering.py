@@ -79,7 +79,8 @@ class Answerer:
         language = guess_language(task.branch[-1].content, task.language)
 
         def new_guard() -> OutputGuard:
-            return self._moderator.guard(Direction.OUTPUT, language=language, model_id=task.spec.id)
+            asked = [message.content for message in task.branch]
+            return self._moderator.guard(Direction.OUTPUT, context=asked, language=language, model_id=task.spec.id)
 
         draft = Draft(run, task.answer, self._store, new_guard, task.spec.reasoning_tags)
         outcome = _Outcome(run)

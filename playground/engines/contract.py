@@ -72,6 +72,10 @@ class Tokenizer(Protocol):
         """Token ids of plain text, without special tokens."""
         ...
 
+    def encode_pieces(self, pieces: Sequence[tuple[str, bool]]) -> list[int]:
+        """Token ids of a prompt in pieces of (text, markup): control tokens count in markup, in other pieces never."""
+        ...
+
 
 Progress = Callable[[Loading | Queued], None]
 Device = Literal["cpu", "cuda"]

@@ -55,6 +55,22 @@ class HfTokenizer:
         """Token ids of plain text, without special tokens; control tokens in it are taken apart."""
         return [index for part in self._disarm(text).split(_CUT) for index in self._encode(part)]
 
+    def encode_pieces(self, pieces: Sequence[tuple[str, bool]]) -> list[int]:
+        """Token ids of a prompt in pieces of (text, markup): control tokens count in markup, in other pieces never.
+
+        The pieces are joined before they are encoded, as if they had been written in one go, unless a control token
+        would come about where two of them meet.
+        """
+        parts = [text if markup else self._disarm(text) for text, markup in pieces]
+        joined = [index for part in "".join(parts).split(_CUT) for index in self._encode(part)]
+        meant = [index for text, markup in pieces if markup for index in self._encode(text)]
+        if self._controls_of(joined) == self._controls_of(meant):
+            return joined
+        return [index for text in parts for part in text.split(_CUT) for index in self._encode(part)]
+
+    def _controls_of(self, token_ids: Sequence[int]) -> list[int]:
+        return [index for index in token_ids if index in self._control_ids]
+
     def _encode(self, text: str) -> list[int]:
         return self.core.encode(text, add_special_tokens=False).ids
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, cast
 
 from playground.domain import Direction, Finding, Language, Verdict
 
-Scope = Literal["span", "unit"]
+Scope = Literal["span", "unit", "text"]
 
 
 class Detector(Protocol):
@@ -19,11 +19,14 @@ class Detector(Protocol):
 
     `scope` "span": what it finds has its own place in the text, and does not change with the text around it beyond
     `reach`. "unit": it judges a piece of text as a whole, as a classifier does; it is shown one unit at a time, and is
-    not asked about the seam of two messages, where it would hold the earlier one against the newer.
+    not asked about the seam of two messages, where it would hold the earlier one against the newer. "text": as "unit",
+    but what a person typed is shown to it as one piece and not sentence by sentence: it reads texts of any length
+    itself, and every look is dear.
 
     A detector may say more: `prompt` True when its cost is linear in the text and it waits for nothing, so that it
     needs no thread for its time limit; `scan_batch(texts) -> list of findings per text` when many texts at once are
-    cheaper than one by one.
+    cheaper than one by one; `facing(direction, context) -> Detector` when it asks other questions about what a person
+    types than about what a model writes, or looks at what was said before (`context`, the earlier turns, newest last).
     """
 
     @property
@@ -50,6 +53,56 @@ class Detector(Protocol):
 
         At most `reach`. Lets a guard release more than `len(text) - reach` characters.
         """
+        ...
+
+
+def facing(detector: Detector, direction: Direction, context: Sequence[str] = ()) -> Detector:
+    """The detector as it looks at texts of that direction after those turns."""
+    turned = getattr(detector, "facing", None)
+    return detector if turned is None else cast("Detector", turned(direction, context))
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Part of a prompt. In `markup` the model's control tokens count; in people's words they are plain text."""
+
+    text: str
+    markup: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """What a model wrote, and its most probable first tokens as (text, natural-log probability), the likeliest first.
+
+    `first` is empty when none were asked for, or the engine does not tell them.
+    """
+
+    text: str
+    first: tuple[tuple[str, float], ...] = ()
+
+
+class TextModel(Protocol):
+    """A language model that goes on with a prompt: all that guard models need to know of engines.
+
+    Every method but `version` raises DetectorUnavailable, with a sentence that has a next step, when the model is not
+    there, fails, or is not done within its time.
+    """
+
+    @property
+    def version(self) -> str:
+        """The model's id, and its revision once that is known. Never raises."""
+        ...
+
+    def context_length(self) -> int:
+        """Tokens that prompt and answer may have together."""
+        ...
+
+    def measure(self, pieces: Sequence[Piece]) -> int:
+        """Tokens of a prompt."""
+        ...
+
+    def complete(self, pieces: Sequence[Piece], *, max_tokens: int, alternatives: int) -> Completion:
+        """The likeliest continuation, greedily, and up to `alternatives` (0 to 20) likeliest first tokens."""
         ...
 
 
@@ -107,7 +160,12 @@ class Moderator(Protocol):
         ...
 
     def guard(
-        self, direction: Direction = Direction.OUTPUT, *, language: Language = "en", model_id: str = ""
+        self,
+        direction: Direction = Direction.OUTPUT,
+        *,
+        context: Sequence[str] = (),
+        language: Language = "en",
+        model_id: str = "",
     ) -> OutputGuard:
-        """A new guard for one stream."""
+        """A new guard for one stream; `context` are the turns before it, newest last."""
         ...

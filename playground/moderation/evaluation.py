@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from playground.domain import Action, Direction, Finding
-from playground.moderation.contract import Detector
+from playground.moderation.contract import Detector, facing
 from playground.moderation.figures import RESAMPLES, Figures, Sample, mean_auc, measure
 from playground.moderation.labels import LabelReader, category_of_label, read_weight
 from playground.moderation.leaks import StreamTrial
@@ -98,7 +98,7 @@ class Evaluator:
 
     def __init__(self, policy: Policy, detectors: Mapping[str, Detector], task: Task) -> None:
         self._policy = policy
-        self._detectors = tuple(detectors[name] for name in policy.detectors[task.direction])
+        self._detectors = tuple(facing(detectors[name], task.direction) for name in policy.detectors[task.direction])
         self._task = task
         self._categories = tuple(task.category or category_of_label(name) for name in task.labels or ("",))
         self._limits = Limits(policy, task.direction, task.action)

@@ -54,7 +54,7 @@ class StreamGuard:
     ) -> None:
         self._policy = policy
         self._detectors = tuple(detector for detector in detectors if detector.scope == "span")
-        self._judges = tuple(detector for detector in detectors if detector.scope == "unit")
+        self._judges = tuple(detector for detector in detectors if detector.scope != "span")
         self._direction = direction
         self._language: Language = language
         self._asked_in: Language = language

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
 from playground.domain import Action, Direction, Finding, Language, Ruling, Verdict
 from playground.errors import DetectorUnavailable
-from playground.moderation.contract import Detector, Scope, Screened
+from playground.moderation.contract import Detector, Scope, Screened, facing
 from playground.moderation.fingerprint import Fingerprint
 from playground.moderation.guard import StreamGuard
 from playground.moderation.policy import Policy, load_policy
@@ -77,7 +77,11 @@ class PolicyModerator:
         written_in = guess_language(text, language)
         policy = self.policy.tailored(written_in, model_id)
         rules = [detector for detector in self._detectors[Direction.INPUT] if detector.scope == "span"]
-        judges = [detector for detector in self._detectors[Direction.INPUT] if detector.scope == "unit"]
+        judges = [
+            facing(detector, Direction.INPUT, context)
+            for detector in self._detectors[Direction.INPUT]
+            if detector.scope != "span"
+        ]
         scan = _with_judged(scan_with(rules, text), judges, text)
         # What comes about at a border is a matter of words: nobody is asked nine times over a network for it.
         seams = self._seam_findings([rule for rule in rules if getattr(rule, "prompt", False)], text, context)
@@ -108,12 +112,14 @@ class PolicyModerator:
         self,
         direction: Direction = Direction.OUTPUT,
         *,
+        context: Sequence[str] = (),
         language: Language = "en",
         model_id: str = "",
     ) -> StreamGuard:
-        """A new guard for one stream."""
+        """A new guard for one stream; `context` are the turns before it, newest last."""
         policy = self.policy.tailored(language, model_id)
-        return StreamGuard(policy, self._detectors[direction], direction, language, self._fingerprint)
+        detectors = [facing(detector, direction, context) for detector in self._detectors[direction]]
+        return StreamGuard(policy, detectors, direction, language, self._fingerprint)
 
     def _seam_findings(self, detectors: Sequence[Detector], text: str, context: Sequence[str]) -> list[Finding]:
         head = text[:_SEAM]
@@ -149,17 +155,13 @@ def equip(
 
 
 def _with_judged(scan: Scan, judges: Sequence[Detector], text: str) -> Scan:
-    """Add what is found in the text as a whole, and sentence by sentence: one bad sentence in a long text counts."""
+    """Add what judges find in the parts of the text that are theirs to see."""
     if not judges or not text:
         return scan
-    ends, _ = unit_ends(text, UNITS["sentence"])
-    pieces = {(start, end) for start, end in pairwise([0, *ends, len(text)]) if start < end}
-    if len(text) <= _WHOLE:
-        pieces.add((0, len(text)))
     findings = {(finding.detector, finding.category, finding.span): finding for finding in scan.findings}
     failed = dict.fromkeys(scan.failed)
-    for start, end in sorted(pieces):
-        judged = scan_with(judges, text[start:end])
+    for (start, end), seeing in _looks(judges, text):
+        judged = scan_with(seeing, text[start:end])
         failed.update(dict.fromkeys(judged.failed))
         for finding in (moved(found, start) for found in judged.findings):
             key = (finding.detector, finding.category, finding.span)
@@ -168,6 +170,22 @@ def _with_judged(scan: Scan, judges: Sequence[Detector], text: str) -> Scan:
         if failed:
             break
     return Scan(tuple(sorted(findings.values(), key=lambda finding: finding.span)), tuple(failed))
+
+
+def _looks(judges: Sequence[Detector], text: str) -> Iterator[tuple[tuple[int, int], list[Detector]]]:
+    """Who is shown which part: judges of units every sentence, for one bad sentence in a long text counts, and a short
+    text whole; judges of texts the whole, however long it is.
+    """
+    ends, _ = unit_ends(text, UNITS["sentence"])
+    whole = (0, len(text))
+    pieces = {(start, end) for start, end in pairwise([0, *ends, len(text)]) if start < end}
+    if len(text) <= _WHOLE:
+        pieces.add(whole)
+    for piece in sorted({*pieces, whole}):
+        shown = {"unit": piece in pieces, "text": piece == whole}
+        seeing = [judge for judge in judges if shown[judge.scope]]
+        if seeing:
+            yield piece, seeing
 
 
 def make_detector(name: str, factory: DetectorFactory) -> Detector:

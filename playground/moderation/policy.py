@@ -11,7 +11,7 @@ from typing import Any, Literal, get_args
 
 from playground.domain import Action, Direction, Finding, Language, Ruling
 from playground.errors import PolicyError
-from playground.moderation.categories import CATEGORIES
+from playground.moderation.categories import CATEGORIES, FAMILIES
 from playground.moderation.segmentation import UNITS
 
 POLICIES = Path(__file__).parent / "policies"
@@ -204,7 +204,7 @@ def _detectors(names: object, known: Collection[str], where: str) -> tuple[str, 
 
 def _rules(table: Mapping[str, Any], where: str) -> dict[str, tuple[Step, ...]]:
     rules = _some_rules(table, where)
-    missing = [category for category in CATEGORIES if category not in table]
+    missing = [category for category in CATEGORIES if category not in rules]
     if missing:
         names = ", ".join(missing)
         raise PolicyError(f'{where}: nothing is said about {names}. Name them, or begin with extends = "standard".')
@@ -214,7 +214,8 @@ def _rules(table: Mapping[str, Any], where: str) -> dict[str, tuple[Step, ...]]:
 def _some_rules(table: Mapping[str, Any], where: str) -> dict[str, tuple[Step, ...]]:
     for category in table:
         _one_of(category, CATEGORIES, f"{where}: unknown category")
-    return {category: _steps(rule, f"{where}, {category}") for category, rule in table.items()}
+    rules = {category: _steps(rule, f"{where}, {category}") for category, rule in table.items()}
+    return {member: rules[head] for member, head in FAMILIES.items() if head in rules} | rules
 
 
 def _steps(rule: object, where: str) -> tuple[Step, ...]:

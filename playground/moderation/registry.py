@@ -8,10 +8,12 @@ from pathlib import Path
 
 from playground.moderation.attack_cues import load_cues
 from playground.moderation.classifier import EmbeddedClassifier
-from playground.moderation.contract import Detector
+from playground.moderation.contract import Detector, TextModel
 from playground.moderation.credentials import SecretsDetector
 from playground.moderation.detoxify.detector import DetoxifyDetector
 from playground.moderation.detoxify.variants import VARIANTS
+from playground.moderation.guard_models.detector import GuardDetector
+from playground.moderation.guard_models.rows import GuardRow, load_guards
 from playground.moderation.lexicon import LISTS, load_lexicon
 from playground.moderation.own_rules import OwnRulesDetector
 from playground.moderation.personal_data import PersonalDataDetector
@@ -33,6 +35,18 @@ def _prompt_attacks() -> Detector:
 def detoxify_factories(folder: Path) -> dict[str, DetectorFactory]:
     """A detector for every Detoxify model, each with its files in a folder of its name in `folder`."""
     return {f"detoxify-{name}": partial(DetoxifyDetector, variant, folder / name) for name, variant in VARIANTS.items()}
+
+
+def guard_factories(model_of: Callable[[str], TextModel], *files: Path) -> dict[str, DetectorFactory]:
+    """A detector for every guard model of the files; `model_of` gives the model with that id in the catalogue.
+
+    Raises PolicyError when a file is malformed.
+    """
+    return {name: partial(_guard, row, model_of) for name, row in load_guards(*files).items()}
+
+
+def _guard(row: GuardRow, model_of: Callable[[str], TextModel]) -> Detector:
+    return GuardDetector(row, model_of(row.model))
 
 
 DETECTORS: Mapping[str, DetectorFactory] = {

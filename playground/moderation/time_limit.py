@@ -10,13 +10,14 @@ detectors must be linear, and those of operators are searched by `regex`, which 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from copy import copy
 from queue import SimpleQueue
 from typing import Any, Generic, TypeVar
 
-from playground.domain import Finding
+from playground.domain import Direction, Finding
 from playground.errors import DetectorUnavailable
-from playground.moderation.contract import Detector
+from playground.moderation.contract import Detector, facing
 
 _MOST_LEFT_BEHIND = 4
 _T = TypeVar("_T")
@@ -91,6 +92,15 @@ class TimeLimited:
         """The detector's own; it may change when a model is loaded."""
         return self._detector.version
 
+    def facing(self, direction: Direction, context: Sequence[str] = ()) -> TimeLimited:
+        """As the detector's, under the same limit; calls that are late count for all."""
+        turned = facing(self._detector, direction, context)
+        if turned is self._detector:
+            return self
+        limited = copy(self)
+        limited._detector = turned
+        return limited
+
     def scan(self, text: str) -> list[Finding]:
         """As the detector's; raises DetectorUnavailable when there is no answer in time."""
         return self._in_time(lambda: self._detector.scan(text))
@@ -101,7 +111,7 @@ class TimeLimited:
 
     def _in_time(self, work: Callable[[], _T]) -> _T:
         with self._lock:
-            self._late = [call for call in self._late if not call.wait(0)]
+            self._late[:] = [call for call in self._late if not call.wait(0)]
             busy = len(self._late) >= _MOST_LEFT_BEHIND
         if busy:
             raise DetectorUnavailable(f"{self.name} is still busy with earlier texts.")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from playground.domain import Action, Direction, Language, Ruling, Verdict
 from playground.errors import DetectorUnavailable
-from playground.moderation.contract import Detector
+from playground.moderation.contract import Detector, facing
 from playground.moderation.moderator import PolicyModerator, make_detector
 from playground.moderation.policy import Policy
 from playground.moderation.registry import DetectorFactory
@@ -117,7 +117,7 @@ class Examiner:
     def _look(self, detector: Detector, text: str, policy: Policy, direction: Direction) -> Look:
         began = time.perf_counter()
         try:
-            findings, error = scan_one(limited(detector, policy.time_limit), text), ""
+            findings, error = scan_one(limited(facing(detector, direction), policy.time_limit), text), ""
         except DetectorUnavailable as reason:
             findings, error = [], str(reason)
         rulings = [policy.rule(direction, finding) for finding in findings]

@@ -73,6 +73,33 @@ def test_any_text_can_be_encoded(text: str) -> None:
     assert TOKENIZER.core.decode(TOKENIZER.encode(text)) == expected
 
 
+PIECES = [("<|im_start|>user\n", True), ("Xin chào, 2 < 3 |", False), ("<|im_end|>\n", True)]
+
+
+def test_a_prompt_in_pieces_is_encoded_as_one_text() -> None:
+    joined = "".join(text for text, _ in PIECES)
+    assert TOKENIZER.encode_pieces(PIECES) == TOKENIZER.core.encode(joined, add_special_tokens=False).ids
+    assert TOKENIZER.encode_pieces([]) == []
+
+
+@pytest.mark.parametrize("forgery", FORGERIES)
+def test_control_tokens_count_in_markup_only(forgery: str) -> None:
+    tokens = TOKENIZER.encode_pieces([PIECES[0], (f"a{forgery}b", False), PIECES[2]])
+    assert [token for token in tokens if token < 3] == [START, END]
+    assert TOKENIZER.core.decode(tokens, skip_special_tokens=False).count(f"a{forgery}b") == 1
+
+
+def test_no_control_token_comes_about_where_pieces_meet() -> None:
+    for pieces in (
+        [("<|im_", False), ("end|>", True)],
+        [("<|im_", True), ("end|>", False)],
+        [("<|im_end", False), ("|>", False)],
+    ):
+        assert END not in TOKENIZER.encode_pieces(pieces)
+        assert TOKENIZER.core.decode(TOKENIZER.encode_pieces(pieces)) == "<|im_end|>"
+    assert TOKENIZER.encode_pieces([("<", False), ("<|im_end|>", True)])[-1] == END
+
+
 def test_forgeries_that_appear_only_after_normalising() -> None:
     core = make_tokenizer()
     core.normalizer = normalizers.NFKC()

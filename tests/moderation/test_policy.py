@@ -7,7 +7,7 @@ import pytest
 from playground.domain import Action, Direction, Finding
 from playground.errors import PolicyError
 from playground.moderation.categories import CATEGORIES
-from playground.moderation.policy import Policy, builtin_policies, load_policy
+from playground.moderation.policy import Policy, Step, builtin_policies, load_policy
 from playground.moderation.registry import DETECTORS
 
 
@@ -121,3 +121,20 @@ def test_an_unknown_name_and_a_missing_file_are_refused(tmp_path: Path) -> None:
         load("standart")
     with pytest.raises(PolicyError, match="cannot be read"):
         load(tmp_path / "none.toml")
+
+
+def test_what_is_said_about_harm_holds_for_its_kinds_unless_they_are_named(tmp_path: Path) -> None:
+    path = tmp_path / "own.toml"
+    path.write_text(
+        'extends = "standard"\n[input]\nharm = "allow"\nharm_self = "block"\n'
+        '[languages.vi.output]\nharm = "warn"\nharm_minors = "block"\n',
+        encoding="utf-8",
+    )
+    policy = load_policy(path, DETECTORS)
+    assert policy.rules[Direction.INPUT]["harm_violence"] == (Step(Action.ALLOW, 0.0),)
+    assert policy.rules[Direction.INPUT]["harm_self"] == (Step(Action.BLOCK, 0.5),)
+    vietnamese = policy.tailored("vi", "").rules[Direction.OUTPUT]
+    assert vietnamese["harm_politics"] == vietnamese["harm"] == (Step(Action.WARN, 0.5),)
+    assert vietnamese["harm_minors"] == (Step(Action.BLOCK, 0.5),)
+    english = policy.tailored("en", "").rules[Direction.OUTPUT]
+    assert english["harm_crime"] == english["harm"] == (Step(Action.WARN, 0.5), Step(Action.BLOCK, 0.8))

@@ -193,7 +193,7 @@ def test_the_settings_switch_it_on_and_a_failure_blocks(server: Server, isolated
     screened = gate.check_input("something harmless", context=["an earlier turn"])
     assert len(server.asked) == 1
     assert screened.verdict is not None
-    assert [ruling.finding.category for ruling in screened.verdict.rulings] == ["threat"]
+    assert [ruling.finding.category for ruling in screened.verdict.rulings] == ["threat", "harm"]
     assert screened.blocked
     assert server.asked[0][0]["Authorization"] == "Bearer from-the-environment"
     assert server.asked[0][1]["model"] == "omni"

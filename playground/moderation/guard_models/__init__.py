@@ -1,0 +1,1 @@
+"""Guard models: language models that judge texts, each a row of data."""
