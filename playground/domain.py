@@ -267,12 +267,29 @@ class Queued:
 
 
 @dataclass(frozen=True, slots=True)
+class Download:
+    """How far a download is, in bytes. `speed` is bytes per second over the last seconds, 0 while it stands still.
+
+    `seconds_left` is None when it cannot be told.
+    """
+
+    done: int
+    total: int
+    speed: float = 0.0
+    seconds_left: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Loading:
-    """The model is being made ready. `fraction` 0 to 1, or None when it cannot be told."""
+    """The model is being made ready. `fraction` 0 to 1, or None when it cannot be told.
+
+    `download` has the numbers of the stage `downloading`, and is None in every other.
+    """
 
     stage: Stage
     fraction: float | None = None
     detail: str = ""
+    download: Download | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,14 @@ PlaygroundError                      code                  HTTP
 │   ├── WorkerDied                   worker_died           503
 │   ├── EngineTimeout                engine_timeout        504
 │   └── Cancelled                    cancelled             499   nobody waits for it any more
+├── HubError                         hub_error             502   the model hub did not give what was asked for
+│   ├── HubUnreachable               hub_unreachable       503
+│   ├── HubBusy                      hub_busy              503
+│   ├── AccessNeeded                 access_needed         403
+│   ├── UnknownRepository            unknown_repository    404
+│   ├── RefusedRepository            refused_repository    422
+│   └── DamagedFile                  damaged_file          502
+├── DiskFull                         disk_full             507
 ├── ModerationError                  moderation_error      500
 │   ├── DetectorUnavailable          detector_unavailable  503
 │   └── PolicyError                  bad_policy            500
@@ -134,6 +142,66 @@ class Cancelled(EngineError):
 
     code = "cancelled"
     http_status = 499
+
+
+class HubError(PlaygroundError):
+    """The model hub did not give what was asked for; the sentence never carries an access token."""
+
+    code = "hub_error"
+    http_status = 502
+
+
+class HubUnreachable(HubError):
+    """No connection, or the playground is set to be offline."""
+
+    code = "hub_unreachable"
+    http_status = 503
+
+
+class HubBusy(HubError):
+    """The hub limits requests or has trouble itself; `retry_after` is how many seconds it asked to wait (0: unsaid)."""
+
+    code = "hub_busy"
+    http_status = 503
+
+    def __init__(self, sentence: str, retry_after: float = 0.0) -> None:
+        super().__init__(sentence)
+        self.retry_after = retry_after
+
+
+class AccessNeeded(HubError):
+    """The repository is private, or gated by an agreement; the sentence says how to get access."""
+
+    code = "access_needed"
+    http_status = 403
+
+
+class UnknownRepository(HubError):
+    """No such repository, revision or file is on the hub."""
+
+    code = "unknown_repository"
+    http_status = 404
+
+
+class RefusedRepository(HubError):
+    """The repository has nothing that can be loaded without running its code, or tries to trick the reader."""
+
+    code = "refused_repository"
+    http_status = 422
+
+
+class DamagedFile(HubError):
+    """What arrived is not the file that was announced; it was deleted."""
+
+    code = "damaged_file"
+    http_status = 502
+
+
+class DiskFull(PlaygroundError):
+    """There is not enough room for the model's files; the sentence gives both numbers."""
+
+    code = "disk_full"
+    http_status = 507
 
 
 class ModerationError(PlaygroundError):

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.hub_stand_in import HubStandIn
 
 LOOPBACK = {"127.0.0.1", "::1", "localhost", "0.0.0.0"}
 
@@ -31,3 +34,14 @@ def isolated(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monke
 
     monkeypatch.setattr(socket.socket, "connect", guarded)
     return folder
+
+
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[HubStandIn]:
+    """A Hub on loopback, and nobody logged in to it."""
+    from huggingface_hub import close_session  # noqa: PLC0415  after the environment is set
+
+    monkeypatch.delenv("HF_TOKEN", raising=False)
+    with HubStandIn() as server:
+        yield server
+        close_session()  # the Hub's own library keeps its connections for the whole process

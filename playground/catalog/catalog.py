@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from pathlib import Path
@@ -15,11 +16,14 @@ SHIPPED = Path(__file__).with_name("models.toml")
 
 
 class Catalog:
-    """All known models, in the order of the files they come from."""
+    """All known models, in the order of the files they come from; it can grow. Safe to use from many threads."""
 
     def __init__(self, specs: Iterable[ModelSpec]) -> None:
-        self._specs = {spec.id: spec for spec in specs}
-        self._words = {spec.id: _words(spec) for spec in self._specs.values()}
+        self._specs: dict[str, ModelSpec] = {}
+        self._words: dict[str, str] = {}
+        self._lock = threading.Lock()
+        for spec in specs:
+            self.put(spec)
 
     @classmethod
     def load(cls, files: Iterable[Path] = (SHIPPED,)) -> Catalog:
@@ -51,6 +55,17 @@ class Catalog:
             hint = f"Did you mean {', '.join(near[:3])}?" if near else f"There are: {', '.join(self._specs)}."
             raise UnknownModel(f"There is no model {_quoted(model_id)}. {hint}")
         return spec
+
+    def put(self, spec: ModelSpec) -> None:
+        """Add a model, or put another in the place of the one with its id. Readers see either all of it or nothing."""
+        with self._lock:
+            self._words = self._words | {spec.id: _words(spec)}
+            self._specs = self._specs | {spec.id: spec}
+
+    def drop(self, model_id: str) -> None:
+        """Take a model out; an unknown id is ignored."""
+        with self._lock:
+            self._specs = {name: spec for name, spec in self._specs.items() if name != model_id}
 
     def search(self, query: str) -> list[ModelSpec]:
         """Models whose name, id, family, tags, languages or description contain every word of `query`.

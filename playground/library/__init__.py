@@ -1,0 +1,1 @@
+"""The models on this machine: fetched, checked, converted, counted and put away."""

@@ -1,0 +1,286 @@
+"""The models on this machine: which are here, how they get here, how they are made ready, and how they leave."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import time
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from functools import partial
+from pathlib import Path
+from typing import Protocol
+
+from playground.catalog.catalog import Catalog
+from playground.catalog.hub import Hub
+from playground.catalog.hub_client import Cancel
+from playground.catalog.own_rows import OwnRows
+from playground.catalog.spec import AUTO, ModelSource, ModelSpec
+from playground.domain import Loading, Stage
+from playground.engines.contract import Device, Progress
+from playground.errors import Busy, Cancelled, InvalidRequest, ModelLoadError
+from playground.library.additions import Additions, refuse_code
+from playground.library.conversion import NEEDS_CONVERSION, USUAL_PRECISION, ConversionRequest, Converter
+from playground.library.fetch import Fetcher
+from playground.library.jobs import Jobs, JobView
+from playground.library.shelf import Found, Shelf, free_bytes
+from playground.library.transfer import disk_error
+
+MODELS = "models"
+"""The folder of all models, in the data folder."""
+_PRECISION = re.compile(r"int4|int8|fp16|fp32|bf16|q4f16|q4|q8|bnb4")
+_PATIENCE_SECONDS = 60.0
+
+
+class ModelState(StrEnum):
+    """Where a model is. `partly`: a download that has not ended, or a checkpoint that is not converted yet."""
+
+    SHIPPED = "shipped"
+    HERE = "here"
+    PARTLY = "partly"
+    ABSENT = "absent"
+    SERVER = "server"
+
+
+@dataclass(frozen=True, slots=True)
+class DiskUse:
+    """Bytes: free on the disk, and used by models, by the folder of each."""
+
+    free: int
+    models: dict[str, int]
+
+    @property
+    def used(self) -> int:
+        """Bytes of all models together."""
+        return sum(self.models.values())
+
+
+class Loaded(Protocol):
+    """Whoever keeps models loaded: the part of `engines.pool.EnginePool` that removing needs."""
+
+    def unload(self, model_id: str) -> None:
+        """End a model's engine."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machine:
+    """What this machine has: the engines that can be chosen, where they compute, and whether a model fits.
+
+    `check_memory` raises OutOfMemory, with the numbers, for a model that cannot be loaded. `native_types` are the
+    architectures that run without code of their own; None: not known, so none is refused here.
+    """
+
+    engines: Collection[str]
+    device: Device = "cpu"
+    check_memory: Callable[[ModelSpec], None] | None = None
+    converter: Converter | None = None
+    native_types: Callable[[], Collection[str]] | None = None
+
+
+class Library:
+    """All models of the catalogue, made ready on demand. Safe to use from many threads.
+
+    Files lie in `folder/models`, rows that were added in `folder/models.toml`.
+    """
+
+    def __init__(
+        self, *, catalog: Catalog, hub: Hub, folder: Path, machine: Machine, loaded: Loaded | None = None
+    ) -> None:
+        self.hub = hub
+        self._catalog = catalog
+        self._machine = machine
+        self._loaded = loaded
+        self._shelf = Shelf(folder / MODELS)
+        self._fetcher = Fetcher(hub, self._shelf, partial(refuse_code, native_types=machine.native_types))
+        self._additions = Additions(catalog, hub, OwnRows(folder / "models.toml"), machine.native_types)
+        self._refused: dict[Path, str] = {}
+        self._jobs = Jobs()
+
+    def state(self, spec: ModelSpec) -> ModelState:
+        """Where the model is. Looks at the disk only."""
+        if spec.source is None:
+            return ModelState.SHIPPED if spec.path is not None or spec.engine == "echo" else ModelState.SERVER
+        if self._ready(spec) is not None:
+            return ModelState.HERE
+        return ModelState.PARTLY if self._shelf.find(spec) or self.size(spec) else ModelState.ABSENT
+
+    def size(self, spec: ModelSpec) -> int:
+        """Bytes that the model takes on this disk, whole or not."""
+        return self._shelf.bytes_of(spec) if spec.source is not None else 0
+
+    def add(self, reference: str, *, variant: str = "", folders: bool = True) -> ModelSpec:
+        """Add the model that was pasted (id, address or folder) to the catalogue; nothing is downloaded yet.
+
+        `variant` chooses among what a repository offers. `folders` False refuses folders of this machine: not everybody
+        who sees the page may read them. A model that is in the catalogue already is returned as it is.
+
+        Raises InvalidRequest, HubError, ModelLoadError, StorageError.
+        """
+        return self._additions.add(reference, variant=variant, folders=folders)
+
+    def prepare(self, spec: ModelSpec, progress: Progress, cancelled: Cancel) -> ModelSpec:
+        """A row that an engine can load: with its folder, engine and precision. Costs nothing for what ships.
+
+        A model that is not here is downloaded and converted meanwhile; everybody who asks for it shares that, and when
+        the last of them gives up it ends, keeping what came. `progress` hears the stages on the calling thread.
+
+        Raises Cancelled, HubError, DiskFull, ModelLoadError, OutOfMemory, EngineTimeout.
+        """
+        if spec.source is None and spec.engine != AUTO:
+            return spec
+        ready = self._ready(spec)
+        if ready is not None:
+            self._check_memory(ready)
+            return ready
+        return self._jobs.run(spec.id, partial(self._make, spec), progress, cancelled)
+
+    def pull(self, spec: ModelSpec) -> JobView:
+        """Begin to make a model ready, asking the Hub for the newest state of its branch; it goes on by itself.
+
+        Raises InvalidRequest for a model that has nothing to fetch.
+        """
+        if spec.source is None:
+            raise InvalidRequest(f"{spec.name} needs no download.")
+        return self._jobs.start(spec.id, partial(self._make, spec, renew=True))
+
+    def jobs(self) -> list[JobView]:
+        """What goes on, and what ended lately."""
+        return self._jobs.views()
+
+    def wait(self, job_id: str, timeout: float = 1.0) -> JobView | None:
+        """A job once it has ended, or as it is after `timeout` seconds; None for an unknown one."""
+        return self._jobs.wait(job_id, timeout)
+
+    def cancel(self, job_id: str) -> bool:
+        """Stop a job, by its id or its model's; whether there was one. What has arrived is kept."""
+        return self._jobs.cancel(job_id)
+
+    def remove(self, spec: ModelSpec) -> int:
+        """Unload a model, delete its files and, if it was added here, its row; returns the bytes that are free now.
+
+        Models that share a repository lose their files together. Folders of their own stay. Raises InvalidRequest for
+        a model that ships with the playground or lives on a server, Busy, DiskFull, StorageError.
+        """
+        if spec.source is None:
+            raise InvalidRequest(f"{spec.name} has no downloaded files that could be removed.")
+        self._jobs.cancel(spec.id)
+        home = self._shelf.home(spec)
+        for other in self._catalog:
+            if self._loaded is not None and other.source is not None and self._shelf.home(other) == home:
+                self._loaded.unload(other.id)
+        deadline = time.monotonic() + _PATIENCE_SECONDS
+        try:
+            with self._shelf.lock(spec, lambda: time.monotonic() > deadline):
+                freed = self._shelf.remove(spec)
+        except Cancelled as error:
+            raise Busy(f"{spec.name} is being made ready by another program. Stop it there, and try again.") from error
+        self._additions.forget(spec.id)
+        return freed
+
+    def disk(self) -> DiskUse:
+        """How much room models take and how much is left."""
+        return DiskUse(free_bytes(self._shelf.root), self._shelf.bytes_used())
+
+    def close(self) -> None:
+        """Stop what goes on, keeping what came; may be called twice."""
+        self._jobs.close()
+        self.hub.client.close()
+
+    def _make(self, spec: ModelSpec, progress: Progress, cancelled: Cancel, *, renew: bool = False) -> ModelSpec:
+        """Fetch, then the first engine that can use the files, converting where it must. Runs on a job's thread."""
+        self._check_memory(spec)
+        engines = self._engines(spec)
+        if not engines:
+            raise ModelLoadError(
+                f"No engine of this playground ({', '.join(sorted(self._machine.engines))}) can load {spec.name}. "
+                "Choose another model."
+            )
+        with self._shelf.lock(spec, cancelled):
+            found = self._shelf.find(spec)
+            if found is None or (renew and not self.hub.client.offline):
+                self._fetcher.fetch(spec, progress, cancelled)
+                found = self._shelf.find(spec)
+            if found is None:
+                raise ModelLoadError(f"The files of {spec.name} are not here. Download the model again.")
+            for engine in engines:
+                made = self._made(spec, engine, found)
+                if made is None and self._convert(spec, engine, found, progress, cancelled):
+                    made = self._made(spec, engine, found)
+                if made is not None:
+                    return made
+            raise ModelLoadError(self._refusal(spec, engines, found))
+
+    def _ready(self, spec: ModelSpec) -> ModelSpec | None:
+        """The row to load if everything is here."""
+        found = self._shelf.find(spec)
+        if found is None:
+            return None
+        for engine in self._engines(spec):
+            made = self._made(spec, engine, found)
+            if made is not None:
+                return made
+            if self._target(spec, engine, found) not in self._refused:
+                return None
+        return None
+
+    def _made(self, spec: ModelSpec, engine: str, found: Found) -> ModelSpec | None:
+        source = spec.source or ModelSource()
+        folder = found.folder
+        if NEEDS_CONVERSION[source.format, engine]:
+            folder = self._target(spec, engine, found)
+            if not folder.is_dir():
+                return None
+        return replace(spec, engine=engine, path=folder, precision=self._precision(spec, engine))
+
+    def _convert(self, spec: ModelSpec, engine: str, found: Found, progress: Progress, cancelled: Cancel) -> bool:
+        """Convert into a folder that appears when it is whole; whether it worked. A refusal is remembered."""
+        target = self._target(spec, engine, found)
+        if self._machine.converter is None:
+            self._refused[target] = "Nothing here can convert models."
+        if self._machine.converter is None or target in self._refused:
+            return False
+        part = target.with_name(f"{target.name}.part")
+        progress(Loading(Stage.CONVERTING))
+        try:
+            shutil.rmtree(part, ignore_errors=True)
+            part.mkdir(parents=True)
+            request = ConversionRequest(found.folder, part, self._precision(spec, engine), self._machine.device)
+            self._machine.converter.convert(request, progress, cancelled)
+            part.replace(target)
+        except ModelLoadError as error:
+            self._refused[target] = str(error)
+            return False
+        except OSError as error:
+            raise disk_error(error, 0) from error
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
+        return True
+
+    def _target(self, spec: ModelSpec, engine: str, found: Found) -> Path:
+        variant = "" if found.folder.name == found.key else f".{found.folder.name}"
+        name = f"{found.key}{variant}.{engine}-{self._precision(spec, engine)}-{self._machine.device}"
+        return found.home / name
+
+    def _engines(self, spec: ModelSpec) -> list[str]:
+        """The engines to try, the best first: those of the row that this machine has and that read such files."""
+        source = spec.source or ModelSource()
+        known = [engine for kind, engine in NEEDS_CONVERSION if kind == source.format]
+        wished = [spec.engine] if spec.engine != AUTO else list(spec.engines) or known
+        return [engine for engine in wished if engine in known and engine in self._machine.engines]
+
+    def _precision(self, spec: ModelSpec, engine: str) -> str:
+        source = spec.source or ModelSource()
+        if spec.precision or source.format in {"genai", "onnx"}:
+            named = _PRECISION.search(source.variant)
+            return spec.precision or (named.group() if named else "")
+        return USUAL_PRECISION[engine, self._machine.device]
+
+    def _refusal(self, spec: ModelSpec, engines: list[str], found: Found) -> str:
+        reasons = {self._refused.get(self._target(spec, engine, found), "") for engine in engines}
+        return f"{spec.name} cannot be made ready here: {' '.join(sorted(filter(None, reasons)))} Choose another model."
+
+    def _check_memory(self, spec: ModelSpec) -> None:
+        if self._machine.check_memory is not None:
+            self._machine.check_memory(spec)
