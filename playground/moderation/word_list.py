@@ -56,7 +56,8 @@ class WordListDetector:
         """Every listed word or phrase; of several readings of one place the highest score per category."""
         view = normalise(text)
         found: dict[tuple[int, int, str], Finding] = {}
-        for seen in (view, *without_marks(view, lines=True)):
+        readings: list[Seen] = [view, *without_marks(view, lines=True)]
+        for seen in readings:
             for start, end, entry, language in self._matches(seen.text.lower()):
                 span = seen.span(start, end)
                 key = (*span, entry.category)
