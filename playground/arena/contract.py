@@ -1,0 +1,174 @@
+"""What a comparison is, and what the page and the command line can do with it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Literal, Protocol
+
+from playground.domain import (
+    Blocked,
+    Checking,
+    Failed,
+    Finished,
+    Language,
+    Loading,
+    Message,
+    Queued,
+    SamplingParams,
+    new_id,
+    utc_now,
+)
+
+Winner = Literal["model_a", "model_b", "tie", "tie (bothbad)"]
+MOST_SIDES = 4
+
+
+class Mode(StrEnum):
+    """Named: everybody sees who answers. Blind: a pair is drawn and named after the vote. Duel: a batch, graded blind."""
+
+    NAMED = "named"
+    BLIND = "blind"
+    DUEL = "duel"
+
+
+class Schedule(StrEnum):
+    """Whether all sides fit into memory together, or answer one after the other."""
+
+    TOGETHER = "together"
+    IN_TURN = "in_turn"
+
+
+@dataclass(frozen=True, slots=True)
+class SideRequest:
+    """One side of a new comparison. `params` None takes the model's own defaults."""
+
+    model_id: str
+    params: SamplingParams | None = None
+    system_prompt: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One side: a conversation of its own with one model, `position` 0 to 3 from the left."""
+
+    position: int
+    conversation_id: str
+    model_id: str
+    params: SamplingParams | None = None
+    system_prompt: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Several models asked the same. `winner` is the vote (None: not yet); blind ones are `revealed` by it.
+
+    `tainted`: a model named itself, or came close to it, while the battle was blind; the vote is kept apart.
+    """
+
+    owner: str
+    mode: Mode
+    sides: tuple[Side, ...]
+    schedule: Schedule = Schedule.TOGETHER
+    language: Language = "en"
+    winner: Winner | None = None
+    revealed: bool = False
+    tainted: bool = False
+    title: str = ""
+    id: str = field(default_factory=new_id)
+    created_at: datetime = field(default_factory=utc_now)
+
+
+@dataclass(frozen=True, slots=True)
+class SideView:
+    """A side as it may be shown right now.
+
+    While a battle is blind, `model_id` and every figure are empty, names are masked in the texts, and the running answer
+    is cut to the pace that all sides share. `running` is the answer being written: it is the last of `messages` too.
+    `end` is how the newest answer ended; a failure or a block says nothing of the other sides.
+    """
+
+    position: int
+    model_id: str
+    messages: tuple[Message, ...]
+    running: bool
+    stage: Queued | Loading | Checking | None = None
+    end: Blocked | Finished | Failed | None = None
+    tokens: int = 0
+    tokens_per_second: float | None = None
+    first_token: float | None = None
+    memory_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ComparisonView:
+    """A comparison as it may be shown right now; `version` grows with every change. `may_vote`: all sides finished."""
+
+    comparison: Comparison
+    sides: tuple[SideView, ...]
+    version: int
+    may_vote: bool
+
+
+class Arena(Protocol):
+    """Comparisons of one owner. Safe to use from many threads.
+
+    Methods that take a comparison raise UnknownConversation when `owner` has none with that id; all may raise
+    StorageError. What the gate blocks ends one side and leaves the others running.
+    """
+
+    def start(self, owner: str, mode: Mode, sides: Sequence[SideRequest], language: Language) -> Comparison:
+        """A new comparison of two to four models; blind ones are given none and draw their pair.
+
+        Raises InvalidRequest, UnknownModel, OutOfMemory (a model fits not even alone).
+        """
+        ...
+
+    def ask(self, owner: str, comparison_id: str, text: str, *, only: int | None = None) -> ComparisonView:
+        """The same question to every side, or to one of them, which then goes on alone.
+
+        Raises InvalidRequest, MessageTooLong, Busy. A question that the gate blocks is shown as blocked on every side
+        and stored nowhere.
+        """
+        ...
+
+    def retry(self, owner: str, comparison_id: str, position: int) -> ComparisonView:
+        """Answer the newest question of one side again."""
+        ...
+
+    def stop(self, owner: str, comparison_id: str, position: int | None = None) -> None:
+        """Stop one side or all."""
+        ...
+
+    def change_side(self, owner: str, comparison_id: str, position: int, request: SideRequest | None) -> Comparison:
+        """Put another model on a side, add one (`position` after the last), or take a side away (None).
+
+        A new model is shown the conversation's questions so far with the answers of the first side. Raises
+        InvalidRequest for fewer than two or more than four sides, and while a battle is blind.
+        """
+        ...
+
+    def view(self, owner: str, comparison_id: str) -> ComparisonView:
+        """As it may be shown right now."""
+        ...
+
+    def wait(self, owner: str, comparison_id: str, version: int, timeout: float) -> ComparisonView:
+        """The view once its version is beyond `version`, or as it is after `timeout` seconds."""
+        ...
+
+    def vote(self, owner: str, comparison_id: str, winner: Winner) -> ComparisonView:
+        """Vote, or change one's mind; a blind battle is revealed by its first vote.
+
+        Raises InvalidRequest while a side is still writing, or for a comparison without exactly two answers.
+        """
+        ...
+
+    def detach(self, owner: str, comparison_id: str, position: int) -> str:
+        """Open a side as a normal chat: a copy of its conversation, whose id is returned. Not while blind."""
+        ...
+
+    def listed(self, owner: str) -> list[Comparison]:
+        """The newest comparisons first."""
+        ...
