@@ -27,7 +27,7 @@ MOST_SIDES = 4
 
 
 class Mode(StrEnum):
-    """Named: everybody sees who answers. Blind: a pair is drawn and named after the vote. Duel: a batch, graded blind."""
+    """Named: all see who answers. Blind: a pair is drawn, and named after the vote. Duel: a batch, graded blind."""
 
     NAMED = "named"
     BLIND = "blind"
@@ -85,9 +85,9 @@ class Comparison:
 class SideView:
     """A side as it may be shown right now.
 
-    While a battle is blind, `model_id` and every figure are empty, names are masked in the texts, and the running answer
-    is cut to the pace that all sides share. `running` is the answer being written: it is the last of `messages` too.
-    `end` is how the newest answer ended; a failure or a block says nothing of the other sides.
+    While a battle is blind, `model_id` and every figure are empty, names are masked in the texts, and the running
+    answer is cut to the pace that all sides share. `running`: the last of `messages` is still being written. `end` is
+    how the newest answer ended; a failure or a block says nothing of the other sides.
     """
 
     position: int
