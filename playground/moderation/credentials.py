@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from playground.domain import Finding
+from playground.errors import DetectorUnavailable
 from playground.moderation.contract import Scope
 
 _B = r"(?<![A-Za-z0-9_-])"
@@ -32,7 +33,8 @@ _BEGINNING = re.compile(
     _B + r"(?:sk[-_]|rk_|gh[pousr]_|github_pat_|glpat-|hf_|AKIA|ASIA|AIza|xox|npm_|eyJ|[0-9]{8,10}:A)"
 )
 _KEY_HEADER = re.compile(r"-----BEGIN (?:[A-Z0-9]+ ){0,4}PRIVATE KEY(?: BLOCK)?-----")
-_KEY_BODY = re.compile(r"[A-Za-z0-9+/=\s:,]{0,7900}")
+# Header lines of an armoured block, then the encoded key; its line ends may be written as "\\n", or be quoted.
+_KEY_BODY = re.compile(r"(?:\s{0,4}[A-Z][A-Za-z-]{2,30}: [^\n]{0,200}\n){0,8}+(?:[A-Za-z0-9+/=\s:,>]++|\\[nr])*+")
 _KEY_END = re.compile(r"-----END (?:[A-Z0-9]+ ){0,4}PRIVATE KEY(?: BLOCK)?-----")
 _NAMES = r"(?:api|secret|access|auth|private|client|bearer|encryption)[_ -]?(?:key|token|secret)"
 _ASSIGNED = re.compile(
@@ -48,19 +50,26 @@ _NAME_ENDS = ("key", "token", "secret")
 _TOKEN_BACKWARDS = re.compile(r"[A-Za-z0-9_.+/~:-]*")
 _DASHES_BACKWARDS = re.compile(r"-{1,5}")
 _SHORT = 128
+_TOKEN_REACH = 8192
+_NEAR = 8000  # so far behind its header a key block may end, whatever stands in between; a longer one is all key
+_LONGEST_KEY = 1 << 17
 
 
 class SecretsDetector:
     """Finds credentials; the explanation names the service or the kind ("github", "private_key", "assignment")."""
 
     name = "secrets"
-    version = "1"
-    reach = 8192
+    version = "2"
+    reach = _LONGEST_KEY + 256
     prompt = True
     scope: Scope = "span"
 
     def scan(self, text: str) -> list[Finding]:
-        """Every credential, longest reading first."""
+        """Every credential, longest reading first.
+
+        Raises DetectorUnavailable for a key block of more than 131,072 characters: nobody has such keys, and a guard
+        would have to keep it all.
+        """
         return [
             Finding("secret", score, (start, end), self.name, self.version, kind)
             for start, end, score, kind in _secrets(text)
@@ -71,7 +80,7 @@ class SecretsDetector:
         begin = text.rfind("-----BEGIN", max(0, len(text) - self.reach))
         if begin >= 0 and not _ended(text, begin):
             return len(text) - begin
-        tail = text[-self.reach :][::-1]
+        tail = text[: -_TOKEN_REACH - 1 : -1]
         match = _TOKEN_BACKWARDS.match(tail)
         run = match.end() if match else 0
         if run > _SHORT:
@@ -91,14 +100,26 @@ def _has_any(text: str, markers: tuple[str, ...]) -> bool:
 
 
 def _ended(text: str, begin: int) -> bool:
-    """Whether the block that begins there is closed, or cannot be a private key."""
+    """Whether the block that begins there is closed, or cannot be a private key (any more)."""
     header_end = text.find("-----", begin + 10)
     if header_end < 0:
         return len(text) - begin > 80
     if "PRIVATE KEY" not in text[begin:header_end]:
         return True
-    closing = text.find("-----END", header_end)
-    return closing >= 0 and text.find("-----", closing + 8) >= 0
+    closing = text.find("-----END", header_end, begin + _NEAR)
+    if closing < 0 and len(text) - begin < _NEAR:
+        return False
+    if closing < 0:
+        closing = _body_end(text, header_end + 5)
+        if not "-----END".startswith(text[closing : closing + 8]):
+            return True
+    return text.find("-----", closing + 8) >= 0 or len(text) - closing > 80
+
+
+def _body_end(text: str, place: int) -> int:
+    """Where the encoded key ends that begins at `place`."""
+    body = _KEY_BODY.match(text, place)
+    return body.end() if body else place
 
 
 def _secrets(text: str) -> Iterator[tuple[int, int, float, str]]:
@@ -115,19 +136,29 @@ def _secrets(text: str) -> Iterator[tuple[int, int, float, str]]:
 
 
 def _private_keys(text: str) -> Iterator[tuple[int, int]]:
-    """Key blocks from header to end line; without an end line, as far as the encoded body goes."""
+    """Key blocks from header to end line; without an end line nearby, as far as the encoded body goes."""
     place = text.find("-----BEGIN")
     while place >= 0:
         stop = place + 10
         header = _KEY_HEADER.match(text, place)
         if header:
-            following = text.find("-----BEGIN", header.end(), place + 8000)
-            closing = text.find("-----END", header.end(), following if following >= 0 else place + 8000)
-            end = _KEY_END.match(text, closing) if closing >= 0 else None
-            body = _KEY_BODY.match(text, header.end())
-            stop = end.end() if end else body.end() if body else header.end()
+            stop = _key_end(text, place, header.end())
             yield place, stop
         place = text.find("-----BEGIN", stop)
+
+
+def _key_end(text: str, place: int, body: int) -> int:
+    """Where the key block ends whose header stands at `place`, and whose body begins at `body`."""
+    following = text.find("-----BEGIN", body, place + _NEAR)
+    closing = text.find("-----END", body, following if following >= 0 else place + _NEAR)
+    end = _KEY_END.match(text, closing) if closing >= 0 else None
+    if end is None:
+        stop = _body_end(text, body)
+        end = _KEY_END.match(text, stop)
+    stop = end.end() if end else stop
+    if stop - place > _LONGEST_KEY:
+        raise DetectorUnavailable(f"A key block is longer than {_LONGEST_KEY:,} characters.")
+    return stop
 
 
 def _looks_random(value: str) -> bool:

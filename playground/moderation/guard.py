@@ -128,8 +128,11 @@ class StreamGuard:
             return self._block(look, cleared)
         if cut > look.offset:
             return self._release(look, cut)
-        # Not before the first unit can be settled, if what is unsettled stays as long as it is; but bounded.
-        self._due = self._held + max(8, min(ends[0] - settled, 16 + self._held // 2))
+        # Not before the first unit can be settled, if what is unsettled stays as long as it is; but bounded. Something
+        # long that is still going on (a key, say) is looked at again when it has grown by a share of itself.
+        going_on = len(look.window) - settled
+        share = max(going_on // 8, going_on // 2 - 2048) if going_on > _OVERHANG else 0
+        self._due = self._held + max(8, min(ends[0] - settled, 16 + self._held // 2), share)
         return _NOTHING
 
     def _look(self, window: str, *, final: bool) -> tuple[_Look, int]:

@@ -18,6 +18,8 @@ from playground.moderation.normaliser import normalise
 
 REACH = 512
 """How many characters of a text one finding may cover, marks included, to be read across marks."""
+LONG_MARKS = ("<", "](", "][")
+"""What a mark of more than a few characters begins with."""
 
 _BLOCKS = "br|p|div|li|ul|ol|dl|dt|dd|table|tr|td|th|hr|h[1-6]|blockquote|pre|center"
 _COMMENT = r"<!--(?:[^-]|-(?!->)){0,240}+"

@@ -1,7 +1,8 @@
 """Personal data: e-mail addresses, phone numbers, payment cards, identity numbers, bank accounts.
 
 Numbers are believed in proportion to their evidence: a check digit, a known prefix, a word before them that says what
-they are. A bare number without any evidence is not reported.
+they are. A bare number without any evidence is not reported. Marks of markdown and HTML, and line ends that are
+hardly anything but a break, are seen through (see `markup` and `line_breaks`).
 """
 
 from __future__ import annotations
@@ -11,7 +12,9 @@ from collections.abc import Iterator
 
 from playground.domain import Finding
 from playground.moderation.contract import Scope
-from playground.moderation.normaliser import normalise
+from playground.moderation.line_breaks import without_breaks, without_open_breaks
+from playground.moderation.markup import LONG_MARKS, REACH, Seen, without_marks, without_open_marks
+from playground.moderation.normaliser import Normalised, normalise
 
 _EMAIL_DOMAIN = re.compile(r"@(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,62})\.){1,8}[A-Za-z]{2,24}(?![A-Za-z0-9])")
 _LOCAL_BACKWARDS = re.compile(r"[A-Za-z0-9_%+-](?:[A-Za-z0-9._%+-]{0,63})")
@@ -67,40 +70,72 @@ _IDENTITY_WORDS = re.compile(
     rf"định danh|id card|id number|identity(?: card)?|national id){_FILLERS}"
 )
 _CONTEXT = 48
+_TAIL = 384
+_NEAR = 512  # so far back anything reaches that has no long marks in it
+
+Place = tuple[int, int, str, float, str]
 
 
 class PersonalDataDetector:
     """Finds what identifies a person; the explanation names the evidence ("luhn", "prefix", "context", "shape")."""
 
     name = "personal_data"
-    version = "1"
-    reach = 384
+    version = "2"
+    reach = 2 * REACH
     prompt = True
     scope: Scope = "span"
 
     def scan(self, text: str) -> list[Finding]:
         """Addresses and numbers; where two readings overlap, the better founded one."""
         view = normalise(text)
-        found = [*_emails(view.text)]
-        if _ENOUGH_DIGITS.search(view.text):
-            for numbers in (_cards, _identity_numbers, _phones, _bank_accounts):
-                found += numbers(view.text)
+        found = [*_found(view)]
+        for seen in _other_readings(view):
+            found += (place for place in _found(seen) if place[1] - place[0] <= REACH)
         return [
-            Finding(category, score, view.span(start, end), self.name, self.version, explanation)
+            Finding(category, score, (start, end), self.name, self.version, explanation)
             for start, end, category, score, explanation in _without_overlaps(found)
         ]
 
     def unsettled(self, text: str) -> int:
         """From the start of an address or number that may still be going on, to the end of `text`."""
         tail = text[-self.reach :]
+        if not any(mark in tail for mark in LONG_MARKS):
+            tail = tail[-_NEAR:]
         view = normalise(tail)
-        backwards = view.text[::-1]
-        held = max(
-            (match.end() for match in (pattern.match(backwards) for pattern in _OPEN_BACKWARDS) if match), default=0
-        )
-        if held == 0 and not view.text[-1:].isspace():
-            return len(tail) - view.span(0, len(view.text))[1]
-        return len(tail) - view.span(len(view.text) - held, len(view.text))[0] if held else 0
+        seen = without_open_breaks(without_open_marks(view, lines=False))
+        begun = [_begun(view), _begun(seen) if seen is not view else None]
+        places = [place for place in begun if place is not None]
+        if not places and view.text and not view.text[-1].isspace():
+            places.append(view.span(0, len(view.text))[1])
+        return len(tail) - min(places, default=len(tail))
+
+
+def _other_readings(view: Normalised) -> Iterator[Seen]:
+    """The text without the marks of markdown and HTML, and without the line ends inside of addresses and numbers."""
+    readings: list[Seen] = [*without_marks(view, lines=False)]
+    yield from readings
+    for seen in (view, *readings):
+        joined = without_breaks(seen)
+        if joined:
+            yield joined
+
+
+def _found(seen: Seen) -> Iterator[Place]:
+    """Everything in one reading, with places in the text as given."""
+    places = [*_emails(seen.text)]
+    if _ENOUGH_DIGITS.search(seen.text):
+        for numbers in (_cards, _identity_numbers, _phones, _bank_accounts):
+            places += numbers(seen.text)
+    for start, end, category, score, explanation in places:
+        yield *seen.span(start, end), category, score, explanation
+
+
+def _begun(seen: Seen) -> int | None:
+    """Where the address or number begins, in the text as given, that may still be going on; None if there is none."""
+    backwards = seen.text[: -_TAIL - 1 : -1]
+    matches = (pattern.match(backwards) for pattern in _OPEN_BACKWARDS)
+    held = max((match.end() for match in matches if match), default=0)
+    return seen.span(len(seen.text) - held, len(seen.text))[0] if held else None
 
 
 _OPEN_BACKWARDS = (
@@ -109,12 +144,10 @@ _OPEN_BACKWARDS = (
     re.compile(r" ?(?:[A-Z0-9] ?){0,31}[0-9]{2}[A-Z]{2}(?![A-Za-z0-9])"),
 )
 
-Place = tuple[int, int, str, float, str]
-
 
 def _without_overlaps(found: list[Place]) -> list[Place]:
     kept: list[Place] = []
-    for place in sorted(found, key=lambda place: (place[0], -place[3])):
+    for place in sorted(found, key=lambda place: (place[0], -place[3], -place[1])):
         if kept and place[0] < kept[-1][1]:
             if place[3] > kept[-1][3]:
                 kept[-1] = place

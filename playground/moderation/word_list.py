@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from playground.domain import Finding
 from playground.moderation.contract import Scope
 from playground.moderation.lexicon import Entry, Lexicon
-from playground.moderation.markup import REACH, Seen, without_marks, without_open_marks
+from playground.moderation.markup import LONG_MARKS, REACH, Seen, without_marks, without_open_marks
 from playground.moderation.normaliser import fold_accents, normalise
 
 SYMBOLS = r"@$!*+|.'’_\-~·•^"
@@ -34,8 +34,7 @@ _LEET = (str.maketrans("@43!1|0$57+", "aaeiiiosstt"), str.maketrans("@43!1|0$57+
 _SEPARATORS = str.maketrans("", "", ".'’_-~·•^")
 _LONGEST_CHUNK = 64
 _TAIL = 128
-_NEAR = 256  # so far back anything reaches that has no long marks in it; those begin with one of:
-_LONG_MARKS = ("<", "](", "][")
+_NEAR = 256  # so far back anything reaches that has no long marks in it
 
 Match = tuple[int, int, Entry, str]
 
@@ -70,7 +69,7 @@ class WordListDetector:
     def unsettled(self, text: str) -> int:
         """From the start of the word, or listed phrase, that may still be going on, to the end of `text`."""
         tail = text[-self.reach :]
-        if not any(mark in tail for mark in _LONG_MARKS):
+        if not any(mark in tail for mark in LONG_MARKS):
             tail = tail[-_NEAR:]
         view = normalise(tail)
         seen = without_open_marks(view, lines=True)
