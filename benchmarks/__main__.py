@@ -10,7 +10,7 @@ import time
 
 from benchmarks.rows import Row, shown
 
-NAMES = ("start", "gate", "engine", "path", "load", "detoxify")
+NAMES = ("start", "gate", "screening", "engine", "path", "load", "detoxify")
 
 
 def main() -> int:
