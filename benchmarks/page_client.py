@@ -27,11 +27,13 @@ class PageError(Exception):
 class PageClient(AbstractContextManager["PageClient"]):
     """One tab of one person. `values` holds what each component shows, by component id.
 
-    `query` is the address's part after `?`. `cookies` say who the person is; without any, the server makes a new one.
+    `root` is where the page's languages are ("" for the chat, "/workbench" for the operator's page). `query` is the
+    address's part after `?`. `cookies` say who the person is; without any, the server makes a new one.
     """
 
     address: str
     language: str = "en"
+    root: str = ""
     query: str = ""
     cookies: dict[str, str] = field(default_factory=dict)
     received: bytearray = field(default_factory=bytearray)
@@ -47,14 +49,14 @@ class PageClient(AbstractContextManager["PageClient"]):
     def open(self) -> Self:
         """Load (or reload) the page, as a new session of the same person, and run its load events."""
         self.session = uuid4().hex
-        self.http.get(f"/{self.language}/", params=self.query).raise_for_status()
-        self.config: dict[str, Any] = self.http.get(f"/{self.language}/config").raise_for_status().json()
+        self.http.get(f"{self.root}/{self.language}/", params=self.query).raise_for_status()
+        self.config: dict[str, Any] = self.http.get(f"{self.root}/{self.language}/config").raise_for_status().json()
         components = self.config["components"]
         self.values: dict[int, Any] = {part["id"]: part["props"].get("value") for part in components}
         self.ids = {part["props"].get("elem_id"): part["id"] for part in components if part["props"].get("elem_id")}
         for dependency in self.config["dependencies"]:
             if any(event == "load" for _, event in dependency["targets"]):
-                for _ in self._follow(dependency, None, None):
+                for _ in self.follow(dependency, None, None):
                     pass
         return self
 
@@ -75,7 +77,7 @@ class PageClient(AbstractContextManager["PageClient"]):
         if not found:
             raise KeyError(f"nothing listens to {event} of {elem_id}")
         for dependency in found:
-            yield from self._follow(dependency, data, component)
+            yield from self.follow(dependency, data, component)
 
     def fire(self, elem_id: str, event: str, value: Any = None, data: Any = None) -> None:
         """`trigger`, to its end."""
@@ -100,7 +102,10 @@ class PageClient(AbstractContextManager["PageClient"]):
             return ""
         return "".join(part.get("text", "") for part in messages[-1]["content"])
 
-    def _follow(self, dependency: dict[str, Any], data: Any, component: int | None) -> Iterator[dict[int, Any]]:
+    def follow(
+        self, dependency: dict[str, Any], data: Any = None, component: int | None = None
+    ) -> Iterator[dict[int, Any]]:
+        """Run one listener of the page's configuration, and those chained after it; yields as `trigger` does."""
         error: PageError | None = None
         if dependency["backend_fn"]:
             try:
@@ -112,7 +117,7 @@ class PageClient(AbstractContextManager["PageClient"]):
                 continue
             if (later["trigger_only_on_success"] and error) or (later["trigger_only_on_failure"] and not error):
                 continue
-            yield from self._follow(later, data, component)
+            yield from self.follow(later, data, component)
         if error:
             raise error
 
@@ -124,7 +129,7 @@ class PageClient(AbstractContextManager["PageClient"]):
             "trigger_id": component,
             "session_hash": self.session,
         }
-        prefix = f"/{self.language}/gradio_api"
+        prefix = f"{self.root}/{self.language}/gradio_api"
         if dependency["queue"] is False:
             answer = self._post(f"{prefix}/run/predict", body)
             self.received += answer.content

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import threading
-import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -18,73 +13,13 @@ from playground.errors import ConfigError, DetectorUnavailable
 from playground.moderation.moderator import equip
 from playground.moderation.remote_endpoint import RemoteEndpointDetector
 from playground.services import choose_detectors, choose_policy
-
-SCORES = {
-    "harassment": 0.2,
-    "harassment/threatening": 0.96,
-    "hate": 0.3,
-    "hate/threatening": 0.4,
-    "sexual/minors": 0.5,
-    "illicit": 0.6,
-    "toxicity": 0.7,
-}
-
-
-class Server(ThreadingHTTPServer):
-    """Answers as it is told: `body` overrides the usual answer, `drip` sends it one byte at a time."""
-
-    daemon_threads = True
-    status = 200
-    body: bytes | None = None
-    drip = 0.0
-    location = ""
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.asked: list[tuple[dict[str, str], dict[str, Any]]] = []
-
-    def handle_error(self, *arguments: object) -> None:
-        """Nothing: clients that have seen enough hang up."""
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}/v1/moderations"
-
-
-class Handler(BaseHTTPRequestHandler):
-    server: Server
-
-    def do_POST(self) -> None:
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        self.server.asked.append((dict(self.headers), body))
-        answer = self.server.body
-        if answer is None:
-            results = [{"flagged": True, "categories": {}, "category_scores": SCORES} for _ in body["input"]]
-            answer = json.dumps({"id": "modr-1", "model": "m", "results": results}).encode()
-        self.send_response(self.server.status)
-        if self.server.location:
-            self.send_header("Location", self.server.location)
-        self.send_header("Content-Length", str(len(answer)))
-        self.end_headers()
-        try:
-            for at in range(0, len(answer), 1 if self.server.drip else len(answer)):
-                self.wfile.write(answer[at : at + (1 if self.server.drip else len(answer))])
-                time.sleep(self.server.drip)
-        except OSError:
-            self.close_connection = True
-
-    def log_message(self, *arguments: object) -> None:
-        """Nothing: the test looks at `asked`."""
+from tests.moderation.endpoint import Server, serving
 
 
 @pytest.fixture
 def server() -> Iterator[Server]:
-    with Server() as running:
-        thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
+    with serving() as running:
         yield running
-        running.shutdown()
-        thread.join(10)
 
 
 @pytest.fixture

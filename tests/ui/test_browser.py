@@ -13,7 +13,7 @@ from tests.ui.browser import PHONE, Browser, launched
 pytestmark = pytest.mark.browser
 
 ABUSE = "kill yourself you worthless piece of shit"
-LONG = "The quick brown fox jumps over the lazy dog. " * 8
+LONG = "The quick brown fox jumps over the lazy dog. " * 40
 RICH = """Some **bold** and `code`.
 
 ```python

@@ -1,0 +1,164 @@
+"""Every exit of the running product by which a model's words, or people's, can leave it.
+
+To add one (a room brings a new way out): give `Scene.play` in `scene.py` the step that uses it, and `EXITS` a line that
+reads what left by it, raw, with the parts of the code it stands for. `test_surface.py` lists the parts of the code from
+the code itself (see `surface.py`), and fails while one of them is in no line here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from playground.domain import ReasoningDelta, TextDelta
+from playground.review.numbers import Dimension
+from playground.storage.schema import metadata
+from tests.exits.canaries import MARK
+from tests.exits.scene import OWNER, Scene
+
+
+@dataclass(frozen=True, slots=True)
+class Exit:
+    """A way out. `read` gives all that left by it; `stands_for` names parts of the code, as patterns on their names.
+
+    `holds`: which words are among what leaves. Those of answers must be, so that a reader that reads nothing is
+    noticed, and where there are to be none there must be none. `page`: it is an exit of a page, and there is nothing to
+    read where none is served.
+    """
+
+    name: str
+    read: Callable[[Scene], str]
+    stands_for: tuple[str, ...] = ()
+    holds: Literal["answers", "questions", "no words"] = "answers"
+    page: bool = False
+
+
+def _events(scene: Scene, kind: type[TextDelta] | type[ReasoningDelta]) -> str:
+    return "".join(event.text for run, _, _ in scene.runs for event in run.events() if isinstance(event, kind))
+
+
+def _threads(scene: Scene) -> str:
+    """Every version of every message of every conversation, as a reload brings them back."""
+    chat = scene.services.chat
+    threads = []
+    for conversation in chat.conversations(OWNER):
+        first = chat.thread(OWNER, conversation.id)
+        threads += [first, *(chat.select(OWNER, conversation.id, one) for one in first.versions[first.messages[0].id])]
+        for message in first.messages:
+            threads += [chat.select(OWNER, conversation.id, one) for one in first.versions[message.id]]
+    return repr(threads)
+
+
+def _decisions(scene: Scene) -> str:
+    services = scene.services
+    return repr(services.decisions.newest(100_000)) + repr(services.workbench.detectors())
+
+
+def _reports(scene: Scene) -> str:
+    return repr([scene.services.workbench.reports(labelled=labelled) for labelled in (True, False)])
+
+
+def _numbers(scene: Scene) -> str:
+    dimensions: tuple[Dimension, ...] = ("category", "direction", "language", "model")
+    return repr([scene.services.workbench.numbers(dimension, "week") for dimension in dimensions])
+
+
+def _disk(scene: Scene) -> str:
+    """Every byte of the data folder, but for what the operator put there, and what is made of it beside it."""
+    files = [file for file in sorted(scene.services.settings.data_dir.rglob("*")) if file.is_file()]
+    written = [file for file in files if not {file, file.parent} & scene.placed]
+    return b"".join(file.read_bytes() for file in written).decode("utf-8", "ignore")
+
+
+def _found(scene: Scene) -> str:
+    """What a search for the canary brings up: titles and ids of conversations that have it."""
+    chat = scene.services.chat
+    words = [MARK, *(word for canary in scene.canaries for word in canary.core.split())]
+    return repr([chat.conversations(OWNER, word) for word in words if len(word) > 3])
+
+
+EXITS = (
+    Exit("answer stream", lambda scene: _events(scene, TextDelta), ("event:TextDelta",)),
+    Exit("reasoning stream", lambda scene: _events(scene, ReasoningDelta), ("event:ReasoningDelta",)),
+    Exit(
+        "all events",
+        lambda scene: repr([list(run.events()) for run, _, _ in scene.runs]),
+        ("event:(Queued|Loading|Checking|Blocked|Finished|Failed)",),
+    ),
+    Exit("live view", lambda scene: repr([run.snapshot() for run, _, _ in scene.runs])),
+    Exit("titles", lambda scene: repr(scene.services.chat.conversations(OWNER)), holds="questions"),
+    Exit("search", _found, holds="questions"),
+    Exit("history, retries, edits", _threads, ("service:chat",)),
+    Exit("disk", _disk, ("service:database",)),
+    Exit("decisions", _decisions, ("service:decisions",), holds="no words"),
+    Exit("reports", _reports, ("service:reports",)),
+    Exit("numbers", _numbers, ("service:workbench",), holds="no words"),
+    Exit("export of cases", lambda scene: "".join(scene.services.workbench.cases())),
+    Exit(
+        "page",
+        lambda scene: scene.wire["page"].decode("utf-8", "ignore"),
+        ("listener:page .*", r"route:\w+ /\{language\}/(|config/?|gradio_api/(run|queue)/.*)"),
+        page=True,
+    ),
+    Exit(
+        "workbench",
+        lambda scene: scene.wire["workbench"].decode("utf-8", "ignore"),
+        (
+            "listener:workbench .*",
+            r"route:\w+ /workbench/\{language\}/(|config/?|gradio_api/(run|queue)/.*)",
+            "route:GET /workbench/cases.jsonl",
+        ),
+        page=True,
+    ),
+    Exit("log", lambda scene: "\n".join(scene.log), ("log",), holds="no words"),
+    Exit("commands", lambda scene: repr(scene.printed), ("command:moderation .*",), holds="no words"),
+)
+
+WORDLESS = {
+    r"route:\w+ (/|/workbench)": "leads to the page in the visitor's language",
+    "route:GET /healthz": "says ok",
+    "route:(GET|POST) /workbench/(login|logout)": "a form, and where it leads",
+    r"route:\w+ /static/.*": "the same files for everybody",
+    r"route:\w+ (/workbench)?/\{language\}/(theme.css|(assets|static|svelte)/.*)": "the same files for everybody",
+    r"route:\w+ (/workbench)?/\{language\}/gradio_api/theme.css": "the same file for everybody",
+    r"route:\w+ (/workbench)?/\{language\}/gradio_api/(cancel|reset/?|heartbeat/.*|startup-events|app_id/?)": (
+        "signs of life"
+    ),
+    "service:(settings|catalog|pool|moderator)": "what the operator set, which models there are, engines and the gate",
+}
+"""Parts of the code that can be reached and have no words of people or models to tell, and why."""
+
+KEPT = {"conversations.title", "conversations.system_prompt", "messages.content", "messages.reasoning", "reports.text"}
+"""Columns that hold words: cleared ones, and with `keep_flagged_text` what people reported of their own."""
+WORDLESS_COLUMNS = {
+    "conversations": "id owner model_id params leaf_id",
+    "messages": "id conversation_id parent_id role model_id finish_reason usage timings verdicts error",
+    "decisions": "id verdict_id conversation_id direction action category detector version policy language model_id"
+    " degraded owner shadow text_hash",
+    "reports": "id owner kind subject_id direction action policy language model_id scores text_hash label",
+}
+"""Columns that could hold text and hold names, numbers and ids only; the test reads them to see."""
+
+
+def claimed(part: str) -> bool:
+    """Whether a part of the code is in some line here."""
+    patterns: Iterable[str] = (*(pattern for one in EXITS for pattern in one.stands_for), *WORDLESS)
+    return any(matched(pattern, [part]) for pattern in patterns)
+
+
+def matched(pattern: str, parts: Iterable[str]) -> bool:
+    """Whether the pattern names one of these parts."""
+    return any(re.fullmatch(pattern, part) for part in parts)
+
+
+def wordless_values(scene: Scene) -> str:
+    """Everything in the columns that are said to hold no words."""
+    shown = []
+    with scene.services.database.read() as connection:
+        for name, columns in WORDLESS_COLUMNS.items():
+            table = metadata.tables[name]
+            rows = connection.execute(table.select().with_only_columns(*(table.c[one] for one in columns.split())))
+            shown.append(repr(rows.all()))
+    return "".join(shown)

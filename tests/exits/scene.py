@@ -1,0 +1,355 @@
+"""The whole playground, and everything done in it that lets words out.
+
+A scene is the real services and the echo engine, which says a question backwards, so that a question does not contain
+what its answer does; and, where it has an address, the real pages on a socket of this machine. A model writes the
+canary, in answers and in thoughts, cut in every way of `cuts`; people type it where people can type; every listener of
+both pages and every command is used. What left is kept for the exits to be searched.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import logging
+import socket
+import threading
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import uvicorn
+
+from playground.chat.run import Run
+from playground.commands.program import main
+from playground.config import Settings
+from playground.domain import Blocked, ChatRequest, Direction
+from playground.errors import InvalidRequest
+from playground.moderation.categories import CATEGORIES
+from playground.services import Services, build
+from playground.ui.app import create_app
+from tests.catalogue import write_models
+from tests.e2e.visitor import Visitor
+from tests.exits.canaries import MARK, Canary, Site
+from tests.exits.surface import listeners
+from tests.moderation.endpoint import serving
+
+SIZES = (1, 2, 3, 7)
+SLOW = "slow"
+TAGS = ("<think>", "</think>")
+OWNER = "0" * 32
+TAIL = ", and so it goes on.\nMore of it follows."
+LEAD = "this comes first and is harmless."
+AFTER = "After all of that thought, this is the answer."
+
+
+def lead(place: int) -> str:
+    """The harmless beginning, longer with every place: it ends where a unit ends."""
+    return f"We{'l' * place}l then, {LEAD}\n"
+
+
+def cuts() -> Iterator[tuple[int, int]]:
+    """Pieces of every size, from every offset: each place in a text is once the end of a piece of each size.
+
+    All two-piece cuts would be ten times as many and are tried on the guard itself (`tests/moderation`); the way from
+    there on only joins what the guard releases.
+    """
+    return ((size, place) for size in SIZES for place in range(size))
+
+
+@dataclass
+class Scene:
+    """What is on stage, and what left it. `address` is "" where no page is served."""
+
+    canaries: tuple[Canary, ...]
+    services: Services
+    address: str
+    blocks: bool
+    placed: frozenset[Path] = frozenset()  # files of the operator's in the data folder
+    log: list[str] = field(default_factory=list)
+    runs: list[tuple[Run, str, str]] = field(default_factory=list)  # with the text and the thoughts that may be shown
+    wire: dict[str, bytearray] = field(default_factory=dict)
+    listeners: dict[tuple[str, int], str] = field(default_factory=dict)
+    fired: set[tuple[str, int]] = field(default_factory=set)
+    printed: dict[str, str] = field(default_factory=dict)
+
+    def play(self) -> None:
+        """Everything, once."""
+        for canary in self.canaries:
+            self._say_in_every_cut(canary)
+            self._type(canary)
+        if self.address:
+            self._visit()
+        self._review()
+        self._command()
+
+    def _say_in_every_cut(self, canary: Canary) -> None:
+        """One conversation, where every question replaces the first one, and every third answer is asked for twice.
+
+        Where pages are served one cut will do: each detector has gone through all of them without.
+        """
+        conversation = self._answer("cut-1", "At first something harmless.", None).conversation_id
+        for number, (size, place) in enumerate([(3, 0)] if self.address else cuts()):
+            said = lead(place) + canary.text + TAIL
+            run = self._answer(f"cut-{size}", said, conversation)
+            self._expect(run, canary, said, "")
+            if number % 3 == 0:
+                again = ChatRequest(OWNER, f"cut-{size}", None, conversation, run.user_message_id)
+                self._expect(self._wait(self.services.chat.start(again)), canary, said, "")
+            thought = self._answer(f"cut-{size}", TAGS[0] + said + TAGS[1] + AFTER, conversation)
+            self._expect(thought, canary, AFTER, said)
+
+    def _answer(self, model: str, said: str, conversation: str | None) -> Run:
+        return self._wait(self.services.chat.start(ChatRequest(OWNER, model, said[::-1], conversation)))
+
+    @staticmethod
+    def _wait(run: Run) -> Run:
+        assert run.wait(60)
+        return run
+
+    def _expect(self, run: Run, canary: Canary, text: str, reasoning: str) -> None:
+        if self.blocks:
+            shown = [part.split(canary.text)[0] for part in (text, reasoning)]
+            text, reasoning = ("" if reasoning else shown[0]), shown[1]
+        self.runs.append((run, text, reasoning))
+
+    def _type(self, canary: Canary) -> None:
+        """What a person may type: a question, a system prompt, a title."""
+        chat, typed = self.services.chat, lead(0) + canary.text + TAIL
+        for request in (
+            ChatRequest(OWNER, "echo", typed),
+            ChatRequest(OWNER, "echo", "Good day.", system_prompt=typed),
+        ):
+            assert isinstance(self._wait(chat.start(request)).snapshot().end, Blocked) == self.blocks
+        mine = self._answer("cut-7", "Something else, and harmless.", None).conversation_id or ""
+        for change in (
+            lambda: chat.rename(OWNER, mine, "A title: " + canary.text),
+            lambda: chat.configure(OWNER, mine, system_prompt=typed),
+        ):
+            with pytest.raises(InvalidRequest) if self.blocks else contextlib.nullcontext():
+                change()
+
+    def _visit(self) -> None:
+        """A person at the page: each canary said, thought and typed; then whatever else can be done there."""
+        with Person(self.address) as person:
+            for canary in self.canaries:
+                self._converse(person, canary)
+            self._manage(person)
+            self._keep("page", person)
+
+    def _converse(self, person: Person, canary: Canary) -> None:
+        said = lead(0) + canary.text + TAIL
+        person.start_anew()
+        person.use(SLOW)
+        person.talk(said[::-1])
+        person.talk((TAGS[0] + said + TAGS[1] + AFTER)[::-1], edit=person.rows[0]["id"])
+        person.retry()
+        with person.tab(f"c={person.conversation}") as reloaded:
+            self._keep("page", reloaded)
+        person.fire("conversations", "rename", data={"id": person.conversation, "title": canary.text})
+        prompt = {"system_prompt": canary.text, "params": person.value("settings")["params"]}
+        person.fire("settings", "save", data=prompt)
+        person.use("echo")
+        person.ask(said)
+        person.read_to_the_end()
+
+    def _manage(self, person: Person) -> None:
+        """Every other listener of the page."""
+        refused, here = person.value("notice")["notice"], person.conversation
+        person.fire("notice", "report", data={"id": refused["receipt"] if refused else "", "text": ""})
+        message = next(row for row in person.rows if row and row["role"] == "assistant")
+        told = message["notices"][0]["receipt"] if message["notices"] else ""
+        person.fire("thread", "report", data={"id": told, "text": self.canaries[-1].text})
+        person.fire("thread", "missed", data={"id": message["id"]})
+        person.fire("thread", "version", data={"id": message["versions"]["previous"]})
+        for event in ("refresh", "earlier"):
+            person.fire("thread", event)
+        person.fire("composer", "stop")
+        person.fire("picker", "open")
+        assert person.search("harmless")
+        for event in ("remove", "restore", "choose"):
+            person.fire("conversations", event, data={"id": here})
+
+    def _review(self) -> None:
+        """Reports and their labels; and at the workbench every listener, with what it has when the page is opened."""
+        desk, bench = self.services.reports, self.services.workbench
+        for run, _, _ in self.runs[-6:]:
+            _, answer = self.services.chat.select(OWNER, run.conversation_id or "", run.message_id or "").messages
+            if answer.content:
+                desk.report_answer(OWNER, answer, "en")
+            for verdict in answer.verdicts:
+                desk.report_decision(OWNER, verdict.id, self.canaries[0].text)
+        waiting = bench.reports(labelled=False)
+        for report in waiting[1:]:
+            bench.label(report.id, "wrong")
+        if self.address:
+            self._visit_workbench(waiting[0].id)
+
+    def _visit_workbench(self, report: str) -> None:
+        with Person(self.address, root="/workbench") as operator:
+            operator.fire("queue", "mark", data={"id": report, "label": "right"})
+            for dependency in operator.config["dependencies"]:
+                if dependency["backend_fn"] and dependency["id"] not in operator.fired:
+                    for _ in operator.follow(dependency):
+                        pass
+            operator.received += operator.http.get("/workbench/cases.jsonl").raise_for_status().content
+            self._keep("workbench", operator)
+        with Person(self.address, root="/workbench") as tester:  # who pastes a text sees it again, and nobody else
+            tester.values[tester.ids["testbox-text"]] = self.canaries[0].text
+            tester.fire("testbox-run", "click")
+            assert tester.value("examined")["action"] == ("block" if self.blocks else "allow")
+
+    def _keep(self, place: str, person: Person) -> None:
+        self.wire.setdefault(place, bytearray()).extend(person.received + json.dumps(person.config).encode())
+        self.fired |= {(place, number) for number in person.fired}
+
+    def _command(self) -> None:
+        """Every sub-command, on a text or a file that has the canary in it."""
+        folder = self.services.settings.data_dir.parent
+        said = lead(0) + self.canaries[0].text + TAIL
+        rows = folder / "rows.jsonl"
+        rows.write_text(json.dumps({"text": said, "toxic": 1}) + "\n" + "{broken\n", encoding="utf-8")
+        rules = folder / "some_rules.toml"
+        rules.write_text(f'[[group]]\ncategory = "abuse"\nscore = 0.9\nwords = ["{MARK}"]\n', encoding="utf-8")
+        for name, arguments in {
+            "check": ("--text", said, "--json", "--direction", "output"),
+            "evaluate": (
+                "--data",
+                str(rows),
+                "--text",
+                "text",
+                "--label",
+                "toxic",
+                "--stream",
+                "7",
+                "--resamples",
+                "5",
+            ),
+            "policies": (),
+            "rules check": (str(rules),),
+        }.items():
+            out = io.StringIO()
+            with contextlib.redirect_stdout(out), contextlib.redirect_stderr(out):
+                assert main(["moderation", *name.split(), *arguments]) in {0, 1}, out.getvalue()
+            self.printed[name] = out.getvalue()
+
+
+@dataclass
+class Person(Visitor):
+    """A visitor who remembers which listeners were used."""
+
+    fired: set[int] = field(default_factory=set)
+
+    def _call(self, dependency: dict[str, Any], data: Any, component: int | None) -> Iterator[dict[int, Any]]:
+        self.fired.add(dependency["id"])
+        return super()._call(dependency, data, component)
+
+
+class _Lines(logging.Handler):
+    """Every line of every log, as it would be written to a file at the noisiest level."""
+
+    def __init__(self, lines: list[str]) -> None:
+        super().__init__(logging.DEBUG)
+        self.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+        self._lines = lines
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._lines.append(self.format(record))
+
+
+@contextlib.contextmanager
+def staged(*canaries: Canary, folder: Path, blocks: bool = True, pages: bool = False) -> Iterator[Scene]:
+    """The playground with the canaries' detectors and no other; without any when it does not block."""
+    (folder / "data").mkdir()
+    with pytest.MonkeyPatch.context() as patch, serving() as endpoint:
+        site = Site(folder / "data", patch, endpoint)
+        settings = _settings(site, canaries, blocks=blocks)
+        placed = frozenset(site.data_dir.rglob("*"))
+        patch.chdir(folder)
+        for name in ("data_dir", "policy", "moderation_url"):
+            patch.setenv(f"PLAYGROUND_{name.upper()}", str(getattr(settings, name)))
+        lines: list[str] = []
+        with _logged(lines), _built(settings) as services:
+            scene = Scene(canaries, services, "", blocks, placed, lines)
+            with _served(scene) if pages else contextlib.nullcontext():
+                yield scene
+
+
+def _settings(site: Site, canaries: Sequence[Canary], *, blocks: bool) -> Settings:
+    echoes = {f"cut-{size}": {"piece_chars": size} for size in SIZES} | {
+        SLOW: {"piece_chars": 5, "delay_seconds": 0.005}
+    }
+    rows = {
+        name: {"reasoning_tags": TAGS, "engine_options": options | {"backwards": True}}
+        for name, options in echoes.items()
+    }
+    more: dict[str, Any] = {}
+    for canary in canaries:
+        canary.install(site)
+        more |= canary.settings(site)
+    folder = site.data_dir.parent
+    detectors = [canary.detector for canary in canaries]
+    return Settings(
+        data_dir=site.data_dir,
+        models_file=write_models(folder / "models.toml", rows),
+        default_model="echo",
+        policy=str(_policy(folder / "policy.toml", detectors, rows)) if blocks else "off",
+        keep_flagged_text=True,
+        **more,
+    )
+
+
+def _policy(path: Path, detectors: Sequence[str], models: Iterable[str]) -> Path:
+    """Whatever a detector finds is blocked, but a question to a model that says it backwards is not looked at."""
+    block = "\n".join(f'{category} = {{ action = "block", threshold = 0.5 }}' for category in CATEGORIES)
+    allow = "\n".join(f'{category} = "allow"' for category in CATEGORIES)
+    names = json.dumps(detectors)
+    parts = [f'extends = "standard"\n[detectors]\ninput = {names}\noutput = {names}']
+    parts += [f"[{way}]\n{block}" for way in Direction]
+    parts += [f'[models."{model}".input]\n{allow}' for model in models]
+    path.write_text("\n".join(parts), encoding="utf-8")
+    return path
+
+
+@contextlib.contextmanager
+def _logged(lines: list[str]) -> Iterator[None]:
+    handler, root = _Lines(lines), logging.getLogger()
+    level = root.level
+    root.addHandler(handler)
+    root.setLevel(logging.DEBUG)
+    try:
+        yield
+    finally:
+        root.setLevel(level)
+        root.removeHandler(handler)
+
+
+@contextlib.contextmanager
+def _built(settings: Settings) -> Iterator[Services]:
+    services = build(settings)
+    try:
+        yield services
+    finally:
+        services.close()
+
+
+@contextlib.contextmanager
+def _served(scene: Scene) -> Iterator[None]:
+    """The pages on a socket, and all their listeners, in the scene."""
+    app = create_app(scene.services)
+    scene.listeners = listeners(app)
+    with socket.create_server(("127.0.0.1", 0)) as listener, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of Gradio about its own libraries; other tests of the page see them
+        config = uvicorn.Config(app, log_config=None, ws="none", timeout_graceful_shutdown=3)
+        server = uvicorn.Server(config)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        try:
+            scene.address = f"http://127.0.0.1:{listener.getsockname()[1]}"
+            yield
+        finally:
+            server.should_exit = True
+            thread.join(30)
