@@ -15,7 +15,7 @@ from playground.domain import Direction
 from playground.engines.choice import choose_device, read_setup
 from playground.engines.contract import EngineOptions
 from playground.engines.pool import EnginePool
-from playground.engines.registry import kind_of
+from playground.engines.registry import check_engine
 from playground.errors import (
     ConfigError,
     DetectorUnavailable,
@@ -210,10 +210,10 @@ def _remote(settings: Settings) -> RemoteEndpointDetector:
 
 
 def _catalog(settings: Settings) -> Catalog:
-    catalog = Catalog.load([SHIPPED, settings.models_file] if settings.models_file else [SHIPPED])
+    catalog = Catalog.load([*SHIPPED, settings.models_file] if settings.models_file else SHIPPED)
     for spec in catalog:
         try:
-            kind_of(spec)
+            check_engine(spec)
         except ModelLoadError as error:
             raise ConfigError(str(error)) from error
     try:

@@ -12,7 +12,12 @@ from playground.catalog.spec import ModelSpec
 from playground.errors import UnknownModel
 from playground.text import fold
 
-SHIPPED = Path(__file__).with_name("models.toml")
+_HERE = Path(__file__).parent
+SHIPPED = (
+    _HERE / "models.toml",
+    *(_HERE / "models" / f"{name}.toml" for name in ("small", "medium", "vietnamese", "first", "guards")),
+)
+_NAMED = 8
 
 
 class Catalog:
@@ -26,7 +31,7 @@ class Catalog:
             self.put(spec)
 
     @classmethod
-    def load(cls, files: Iterable[Path] = (SHIPPED,)) -> Catalog:
+    def load(cls, files: Iterable[Path] = SHIPPED) -> Catalog:
         """Read catalogue files, one after the other; a later row changes the keys it names of an earlier one.
 
         Raises ConfigError naming file, row and key for anything unknown, missing or of the wrong form.
@@ -45,14 +50,14 @@ class Catalog:
     def get(self, model_id: str) -> ModelSpec:
         """The model with this id.
 
-        Raises UnknownModel, naming near ids, or all of them when none is near.
+        Raises UnknownModel, naming near ids, or the first ones when none is near.
         """
         spec = self._specs.get(model_id)
         if spec is None:
             near = get_close_matches(model_id, self._specs, 3) or [
                 spec.id for spec in self.search(model_id) if model_id.strip()
             ]
-            hint = f"Did you mean {', '.join(near[:3])}?" if near else f"There are: {', '.join(self._specs)}."
+            hint = f"Did you mean {', '.join(near[:3])}?" if near else f"There are: {self._some()}."
             raise UnknownModel(f"There is no model {_quoted(model_id)}. {hint}")
         return spec
 
@@ -66,6 +71,10 @@ class Catalog:
         """Take a model out; an unknown id is ignored."""
         with self._lock:
             self._specs = {name: spec for name, spec in self._specs.items() if name != model_id}
+
+    def _some(self) -> str:
+        more = len(self) - _NAMED
+        return ", ".join([*self._specs][:_NAMED]) + (f", and {more} more" if more > 0 else "")
 
     def search(self, query: str) -> list[ModelSpec]:
         """Models whose name, id, family, tags, languages or description contain every word of `query`.
@@ -85,5 +94,5 @@ def _key(text: str) -> str:
 
 
 def _words(spec: ModelSpec) -> str:
-    parts = (spec.name, spec.id, spec.family, spec.precision, spec.engine, *spec.tags, *spec.languages)
+    parts = (spec.name, spec.id, spec.family, spec.precision, spec.engine, *spec.tags, *spec.tasks, *spec.languages)
     return _key("\n".join((*parts, *spec.description.values())))

@@ -15,6 +15,9 @@ from playground.domain import SamplingParams
 from playground.errors import ConfigError
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,199}")
+# A Hub id, and a commit, tag or branch: what a person would paste, and nothing that leads out of an address's path.
+_REPO = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}/[A-Za-z0-9][A-Za-z0-9._-]{0,95}")
+_REVISION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,254}")
 _LANGUAGES = ("en", "vi")
 Parser = Callable[[Any], Any]
 
@@ -147,6 +150,9 @@ def _flag(value: object) -> bool:
     return value
 
 
+_EXAMPLES = {"repo": "owner/name", "revision": "main, or a commit's 40 hexadecimal digits"}
+
+
 def _source(value: object) -> ModelSource:
     if not isinstance(value, dict):
         raise TypeError('must be a table, as in { repo = "owner/name", revision = "..." }.')
@@ -155,6 +161,9 @@ def _source(value: object) -> ModelSource:
     if unknown:
         raise ValueError(f"has an unknown key {unknown[0]}. There are: {', '.join(names)}.")
     parts = {name: _text(item) for name, item in value.items()}
+    for name, form in (("repo", _REPO), ("revision", _REVISION)):
+        if name in parts and (not form.fullmatch(parts[name]) or ".." in parts[name]):
+            raise ValueError(f"has a {name} {parts[name]!r:.80}; it must be like {_EXAMPLES[name]}.")
     if parts.get("format", "transformers") not in get_args(SourceFormat):
         raise ValueError(f"has a format {parts['format']!r}; it must be one of {', '.join(get_args(SourceFormat))}.")
     return ModelSource(**parts)  # type: ignore[arg-type]  # the format was checked above
@@ -182,5 +191,6 @@ PARSERS: dict[str, Parser] = {
     "engines": _texts,
     "source": _source,
     "gated": _flag,
+    "unavailable": _by_language(_text),
     "tasks": _texts,
 }

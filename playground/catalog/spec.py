@@ -10,6 +10,7 @@ from playground.domain import Language, SamplingParams
 
 SourceFormat = Literal["transformers", "genai", "onnx", "adapter"]
 AUTO = "auto"
+GUARD = "guard"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +39,8 @@ class ModelSpec:
     `auto`: chosen from `engines` (those that run it, the best first) for this machine when the model is made ready.
     `path` is the folder the engine loads (None for engines without files, and for a model that is not here yet).
     `source` is where its files come from (None: it ships with the project or lives on a server). `gated` models ask
-    for an agreement on the Hub first. `tasks` are what it is made for (`chat`, `code`, `maths`, `medicine`, ...).
+    for an agreement on the Hub first. `unavailable` says, per language, why a model that people ask for cannot be run
+    here (empty: it can). `tasks` are what it is made for (`chat`, `code`, `maths`, `medicine`, ...).
 
     `parameters` and `size_bytes` are counts, 0 when unknown. `defaults` are the sampling parameters the model works
     best with; `history_turns` limits how many earlier turns are sent to it (None: as many as fit the context window).
@@ -70,3 +72,9 @@ class ModelSpec:
     source: ModelSource | None = None
     gated: bool = False
     tasks: tuple[str, ...] = ()
+    unavailable: dict[Language, str] = field(default_factory=dict)
+
+    @property
+    def offered(self) -> bool:
+        """Whether people may choose it to chat with: guard models judge texts, and some models cannot be run here."""
+        return GUARD not in self.tags and not self.unavailable

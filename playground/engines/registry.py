@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from playground.catalog.spec import ModelSpec
+from playground.catalog.spec import AUTO, ModelSpec
 from playground.engines.contract import Engine, EngineOptions, Progress, Tokenizer
 from playground.errors import ModelLoadError
 
@@ -29,8 +29,11 @@ class EngineKind:
 def kind_of(spec: ModelSpec) -> EngineKind:
     """The kind of engine that runs this model.
 
-    Raises ModelLoadError for an unknown engine or engine option, listing what there is.
+    Raises ModelLoadError for an unknown engine or engine option, listing what there is, and for a model whose engine is
+    not chosen yet because its files are not here.
     """
+    if spec.engine == AUTO:
+        raise ModelLoadError(f"{spec.name} is not on this machine yet. Choose a model that is.")
     kind = ENGINES.get(spec.engine)
     if kind is None:
         raise _wrong(spec, f"asks for an engine named {spec.engine}; there are: {_names(ENGINES)}.")
@@ -40,6 +43,17 @@ def kind_of(spec: ModelSpec) -> EngineKind:
         if type(value) is not kind.options[name]:
             raise _wrong(spec, f"has {value!r} for {name}; it must be of type {kind.options[name].__name__}.")
     return kind
+
+
+def check_engine(spec: ModelSpec) -> None:
+    """Nothing, when the model's engine is known; of engines to be chosen from, one of them must be.
+
+    Raises ModelLoadError otherwise, as `kind_of` does.
+    """
+    if spec.engine != AUTO:
+        kind_of(spec)
+    elif spec.engines and not any(name in ENGINES for name in spec.engines):
+        raise _wrong(spec, f"asks for engines named {', '.join(spec.engines)}; there are: {_names(ENGINES)}.")
 
 
 def _names(known: Mapping[str, Any]) -> str:

@@ -12,7 +12,7 @@ from playground.ui import chat_view
 from playground.ui.canvas import QUIET, Canvas, Context, Updates
 from playground.ui.chat_view import ChatView
 from playground.ui.island import build_island, read_field
-from playground.ui.picker_view import State, model_cards
+from playground.ui.picker_view import State, choosable, model_cards
 
 LONGEST_ID = 300
 
@@ -47,7 +47,7 @@ def render(tab: PickerTab, view: ChatView, context: Context) -> Updates:
 
 def render_models(tab: PickerTab, context: Context) -> Updates:
     """All cards, with what is loaded right now."""
-    cards = model_cards(context.services.catalog, _states(context), context.words)
+    cards = model_cards(choosable(context.services.catalog), _states(context), context.words)
     return {tab.models: {"models": [asdict(card) for card in cards]}}
 
 

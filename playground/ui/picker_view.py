@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from playground.catalog.spec import ModelSpec
+from playground.catalog.spec import AUTO, ModelSpec
 from playground.ui.words import Words
 
 State = Literal["loaded", "loading", "ready"]
@@ -23,6 +23,11 @@ class ModelCard:
     state: State
     facts: tuple[tuple[str, str], ...]
     tags: tuple[tuple[str, str], ...]
+
+
+def choosable(specs: Iterable[ModelSpec]) -> list[ModelSpec]:
+    """The models a person can chat with here and now: made for it, and their files are on this machine."""
+    return [spec for spec in specs if spec.offered and spec.engine != AUTO]
 
 
 def model_cards(specs: Iterable[ModelSpec], states: Mapping[str, State], words: Words) -> tuple[ModelCard, ...]:

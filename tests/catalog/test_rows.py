@@ -31,7 +31,7 @@ engine_options = { threads = 2 }
 def load(tmp_path: Path, text: str) -> Catalog:
     file = tmp_path / "more.toml"
     file.write_text(text, encoding="utf-8")
-    return Catalog.load([SHIPPED, file])
+    return Catalog.load([*SHIPPED, file])
 
 
 def test_a_new_row_adds_a_model(tmp_path: Path) -> None:
@@ -47,7 +47,7 @@ def test_a_known_id_changes_only_the_keys_it_names(tmp_path: Path) -> None:
     before = Catalog.load().get("pip")
     changed = load(tmp_path, '[[models]]\nid = "pip"\nname = "My Pip"\npath = "/models/pip"')
     assert changed.get("pip") == replace(before, name="My Pip", path=Path("/models/pip"))
-    assert len(changed) == 3
+    assert len(changed) == len(Catalog.load())
 
 
 @pytest.mark.parametrize(
@@ -71,6 +71,11 @@ def test_a_known_id_changes_only_the_keys_it_names(tmp_path: Path) -> None:
         (ROW.replace(', "</think>"', ""), "reasoning_tags must be two different texts"),
         (ROW.replace("defaults = {", "defaults = 3 #"), "defaults must be a table"),
         (ROW.replace("threads = 2", "threads = [2]"), "engine_options must be a table of texts, numbers"),
+        (ROW + 'source = { repo = "tiny" }', "source has a repo 'tiny'; it must be like owner/name"),
+        (ROW + 'source = { repo = "a/../b" }', "source has a repo"),
+        (ROW + 'source = { repo = "a/b", revision = "../x" }', "source has a revision '../x'; it must be like main"),
+        (ROW + 'source = { repo = "a/b", format = "pickle" }', "source has a format 'pickle'; it must be one of"),
+        (ROW + 'unavailable = { en = "No." }', "unavailable must have exactly the languages en, vi"),
         ("[[models", "cannot be read"),
     ],
 )

@@ -28,7 +28,7 @@ from playground.ui.conversations_view import LONGEST_LIST, listed
 from playground.ui.live_view import Live, live_line
 from playground.ui.message_view import chat_messages, message_rows, message_stats
 from playground.ui.notice_view import end_notice, failure_notice, message_notices, verdict_notice
-from playground.ui.picker_view import model_cards, short_count, short_size
+from playground.ui.picker_view import choosable, model_cards, short_count, short_size
 from playground.ui.words import Words, load_words
 
 
@@ -162,6 +162,14 @@ def test_the_stage_of_an_answer(
 ) -> None:
     snapshot = RunSnapshot(1, text, "", stage, (), tokens, 0.1, None, None)
     assert live_line(snapshot, "Pip", words) == line
+
+
+def test_only_models_that_are_here_can_be_chosen(services: Services) -> None:
+    assert [spec.id for spec in choosable(services.catalog)] == ["pip", "pip-fp32", "echo"]
+    guard = replace(services.catalog.get("qwen3guard-0.6b"), engine="echo")
+    gone = replace(services.catalog.get("mpt-7b"), engine="echo")
+    here = replace(services.catalog.get("qwen3-0.6b"), engine="echo")
+    assert choosable([guard, gone, here]) == [here]
 
 
 def test_cards_say_what_a_model_is(services: Services, words: Words) -> None:
