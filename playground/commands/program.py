@@ -10,7 +10,7 @@ import logging
 import sys
 from collections.abc import Sequence
 
-from playground.commands import check, evaluate, policies, rules
+from playground.commands import check, evaluate, models, policies, rules
 from playground.errors import PlaygroundError
 
 MODERATION = (check, evaluate, policies, rules)
@@ -48,4 +48,6 @@ def build_parser() -> argparse.ArgumentParser:
     parsers = room.add_subparsers(metavar="COMMAND", required=True)
     for command in MODERATION:
         command.add_to(parsers)
+    room = rooms.add_parser("models", help="which models there are: find, fetch, convert, remove", allow_abbrev=False)
+    models.add_to(room.add_subparsers(metavar="COMMAND", required=True))
     return parser
