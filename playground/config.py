@@ -92,6 +92,19 @@ def load_settings(arguments: Sequence[str] | None = None, environment: Mapping[s
     return Settings(**values)
 
 
+def read_key(name: str, environment: Mapping[str, str] | None = None) -> str:
+    """The key in the environment variable that a catalogue row names, without white space around it.
+
+    Raises ConfigError when there is none, naming the variable.
+    """
+    key = (os.environ if environment is None else environment).get(name, "").strip()
+    if not key:
+        raise ConfigError(f"The environment variable {name} is empty. Put the key into it, then start again.")
+    if not key.isascii() or not key.isprintable():
+        raise ConfigError(f"The environment variable {name} holds characters that no key has. Set it again.")
+    return key
+
+
 def _parser() -> argparse.ArgumentParser:
     secrets = (f"{PREFIX}{name.upper()}: {text}" for name, text in _secrets().items())
     parser = argparse.ArgumentParser(

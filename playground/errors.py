@@ -15,6 +15,12 @@ PlaygroundError                      code                  HTTP
 │   ├── OutOfMemory                  out_of_memory         507
 │   ├── WorkerDied                   worker_died           503
 │   ├── EngineTimeout                engine_timeout        504
+│   ├── ServerUnreachable            server_unreachable    503   a remote model's servers: down,
+│   ├── ServerRefused                server_refused        502   set up wrongly (key, model name, redirect),
+│   ├── ServerFailed                 server_failed         502   broken, or not of the expected form,
+│   ├── RateLimited                  rate_limited          429   asked too often,
+│   ├── FilteredThere                filtered_there        502   stopping an answer with a filter of their own,
+│   ├── AnswerCut                    answer_cut            502   gone in the middle of an answer
 │   └── Cancelled                    cancelled             499   nobody waits for it any more
 ├── HubError                         hub_error             502   the model hub did not give what was asked for
 │   ├── HubUnreachable               hub_unreachable       503
@@ -135,6 +141,48 @@ class EngineTimeout(EngineError):
 
     code = "engine_timeout"
     http_status = 504
+
+
+class ServerUnreachable(EngineError):
+    """No connection to a remote model's server; the sentence names it."""
+
+    code = "server_unreachable"
+    http_status = 503
+
+
+class ServerRefused(EngineError):
+    """A remote model's server turns the request away, and will until somebody mends key, model name or address."""
+
+    code = "server_refused"
+    http_status = 502
+
+
+class ServerFailed(EngineError):
+    """A remote model's server has an error of its own, or its answer is not of the expected form."""
+
+    code = "server_failed"
+    http_status = 502
+
+
+class RateLimited(EngineError):
+    """A remote model's server wants to be asked less often; the sentence says when it may be asked again."""
+
+    code = "rate_limited"
+    http_status = 429
+
+
+class FilteredThere(EngineError):
+    """A remote model's server stopped the answer with a filter of its own; this playground's gate had no part in it."""
+
+    code = "filtered_there"
+    http_status = 502
+
+
+class AnswerCut(EngineError):
+    """A remote model's server went away in the middle of an answer; what came until then is kept."""
+
+    code = "answer_cut"
+    http_status = 502
 
 
 class Cancelled(EngineError):

@@ -10,6 +10,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, get_args
 
+from playground.catalog.servers import parse_servers
 from playground.catalog.spec import ModelSource, ModelSpec, SourceFormat
 from playground.domain import SamplingParams
 from playground.errors import ConfigError
@@ -193,4 +194,5 @@ PARSERS: dict[str, Parser] = {
     "gated": _flag,
     "unavailable": _by_language(_text),
     "tasks": _texts,
+    "servers": parse_servers,
 }

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from playground.catalog.servers import ModelServer
 from playground.domain import Language, SamplingParams
 
 SourceFormat = Literal["transformers", "genai", "onnx", "adapter"]
@@ -46,7 +47,7 @@ class ModelSpec:
     best with; `history_turns` limits how many earlier turns are sent to it (None: as many as fit the context window).
     `description` and `suggestions` are per language. `reasoning_tags` are the (opening, closing) texts around a
     model's thinking. `engine_options` are further options of the engine, by name; which ones there are is said at
-    each engine.
+    each engine. `servers` are where a remote model runs: several are replicas of one another.
     """
 
     id: str
@@ -73,8 +74,14 @@ class ModelSpec:
     gated: bool = False
     tasks: tuple[str, ...] = ()
     unavailable: dict[Language, str] = field(default_factory=dict)
+    servers: tuple[ModelServer, ...] = ()
 
     @property
     def offered(self) -> bool:
         """Whether people may choose it to chat with: guard models judge texts, and some models cannot be run here."""
         return GUARD not in self.tags and not self.unavailable
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """The other machines that what people write to this model is sent to; empty: it stays on this one."""
+        return tuple(dict.fromkeys(server.host for server in self.servers if not server.here))

@@ -26,13 +26,15 @@ from playground.domain import (
     Usage,
 )
 from playground.engines.contract import Delta, Engine, Progress, Tokenizer
-from playground.errors import Cancelled, InternalError, PlaygroundError, StorageError, WorkerDied
+from playground.errors import AnswerCut, Cancelled, InternalError, PlaygroundError, StorageError, WorkerDied
 from playground.moderation.contract import Moderator, OutputGuard
 from playground.moderation.redaction import guess_language
 from playground.storage.conversations import ConversationStore
 from playground.storage.decisions import DecisionStore
 
 log = logging.getLogger(__name__)
+
+CUT = (WorkerDied, AnswerCut)  # failures in the middle of an answer: what came until then stays
 
 
 class EngineSource(Protocol):
@@ -105,7 +107,7 @@ class Answerer:
             reason = run.stop_reason or outcome.reason
             failure = _attempt(run, lambda: draft.end(reason, outcome.usage, outcome.timings()))
         if failure is not None:
-            draft.fail(failure, FinishReason.INTERRUPTED if isinstance(failure, WorkerDied) else FinishReason.ERROR)
+            draft.fail(failure, FinishReason.INTERRUPTED if isinstance(failure, CUT) else FinishReason.ERROR)
         ended = failure.code if failure else "blocked" if draft.blocked else reason.value
         log.info("run %s of %s: %s after %.2f s", run.id, task.spec.id, ended, run.snapshot().elapsed)
 
@@ -134,9 +136,9 @@ class Answerer:
             with closing(cast("Generator[Delta]", generated)) as pieces:
                 for piece in pieces:
                     outcome.take(piece)
-                    if piece.text:
+                    if piece.text or piece.reasoning:
                         run.count_piece()
-                        draft.write(piece.text)
+                        draft.write(piece.text, piece.reasoning)
                     if run.stopping or draft.blocked or piece.finish_reason is not None:
                         return
 
@@ -170,7 +172,7 @@ class _Outcome:
 
     def take(self, piece: Delta) -> None:
         """Look at a piece as it comes."""
-        if piece.text:
+        if piece.text or piece.reasoning:
             self._latest = time.monotonic()
             self._first = self._first or self._latest
             self.usage = replace(self.usage, completion_tokens=self.usage.completion_tokens + 1)

@@ -75,8 +75,10 @@ class Draft:
     def _told(self) -> tuple[Verdict, ...]:
         return tuple(verdict for verdict in self.verdicts if not verdict.silent)
 
-    def write(self, piece: str) -> None:
-        """Take in what the model wrote; release what is cleared by now."""
+    def write(self, piece: str, reasoning: str = "") -> None:
+        """Take in what the model wrote, and thought if that came apart; release what is cleared by now."""
+        if reasoning:
+            self._screen(ReasoningDelta, reasoning)
         for kind, text in self._splitter.feed(piece):
             self._screen(kind, text)
         self._tell_held()

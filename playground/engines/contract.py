@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from datetime import datetime
+from typing import Literal, Protocol, runtime_checkable
 
 from playground.domain import FinishReason, Loading, Queued, Role, SamplingParams, Timings, Usage
 
@@ -30,7 +31,10 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True)
 class TokenLogprob:
-    """One token of the answer, its natural-log probability, and the most probable alternatives (id, text, logprob)."""
+    """One token of the answer, its natural-log probability, and the most probable alternatives (id, text, logprob).
+
+    An id is -1 where a remote server tells only texts.
+    """
 
     token_id: int
     text: str
@@ -42,7 +46,9 @@ class TokenLogprob:
 class Delta:
     """A piece of an answer, never part of a UTF-8 character.
 
-    `finish_reason`, `usage` and `timings` are set on the last piece of a stream, and only there.
+    `finish_reason`, `usage` and `timings` are set on the last piece of a stream, and only there. `reasoning` is a piece
+    of the model's thinking, from engines that are told it apart (others leave the model's tags in `text`). A piece
+    without anything says that the engine still waits: a moment to look whether anybody still wants the answer.
     """
 
     text: str
@@ -50,6 +56,36 @@ class Delta:
     finish_reason: FinishReason | None = None
     usage: Usage | None = None
     timings: Timings | None = None
+    reasoning: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ServerHealth:
+    """How one server of a remote model does, as seen from here.
+
+    `since` is when it came up or went down (UTC); `error` is the code of the latest failure while it is down, else
+    empty. `first_token` is the median of the latest times to the first token, in seconds (None: not yet known).
+    `left_out` names request parameters that the server refuses and that are no longer sent to it.
+    """
+
+    label: str
+    up: bool
+    since: datetime
+    error: str = ""
+    in_flight: int = 0
+    answered: int = 0
+    failed: int = 0
+    first_token: float | None = None
+    left_out: tuple[str, ...] = ()
+
+
+@runtime_checkable
+class Replicated(Protocol):
+    """An engine whose model runs on servers elsewhere."""
+
+    def servers(self) -> tuple[ServerHealth, ...]:
+        """Each server, in the order of the catalogue row."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from typing import Literal
 
 from playground.catalog.spec import ModelSpec
 from playground.domain import Loading, Queued, Stage
-from playground.engines.contract import Device, Engine, EngineOptions, Progress, Tokenizer
+from playground.engines.contract import Device, Engine, EngineOptions, Progress, Replicated, ServerHealth, Tokenizer
 from playground.engines.registry import kind_of
 from playground.engines.worker_engine import WorkerEngine
 from playground.errors import Cancelled, EngineError, ModelLoadError, PlaygroundError
@@ -30,7 +30,7 @@ _POLL_SECONDS = 0.1
 class LoadedModel:
     """A line of `EnginePool.status()`. `pid` is None and `memory_bytes` 0 for engines inside the server process.
 
-    `active` counts who holds the engine right now.
+    `active` counts who holds the engine right now. `servers` is how each server of a remote model does.
     """
 
     model_id: str
@@ -38,6 +38,7 @@ class LoadedModel:
     pid: int | None
     memory_bytes: int
     active: int
+    servers: tuple[ServerHealth, ...] = ()
 
 
 @dataclass(slots=True, eq=False)
@@ -57,6 +58,11 @@ class _Slot:
         return isinstance(self.engine, WorkerEngine) and not self.engine.alive
 
     @property
+    def here(self) -> bool:
+        """Whether the model takes this machine's memory; one that runs elsewhere takes nobody's place."""
+        return kind_of(self.spec).here
+
+    @property
     def idle(self) -> bool:
         return self.engine is not None and self.active == 0
 
@@ -71,7 +77,7 @@ class _Ticket:
 
 
 class EnginePool:
-    """Loaded models, at most `max_models` of them. Safe to use from many threads.
+    """Loaded models, at most `max_models` of them beside those that run elsewhere. Safe to use from many threads.
 
     `idle_seconds` without use unloads a model (0: never). Loading fails after `start_seconds`; an answer fails after
     `stall_seconds` without a sign of life. `in_process` runs every engine inside this process, without a worker.
@@ -191,13 +197,16 @@ class EnginePool:
             logger.warning("the worker of %s ended; it is started again", ticket.spec.id)
             self._drop(ticket.spec.id)
             slot = self._begin(ticket.spec, slot)
-        elif slot is None and not any(other.spec.id not in self._slots for other in earlier):
+        elif slot is None and not (kind_of(ticket.spec).here and self._anybody_new(earlier)):
             slot = self._make_room(ticket.spec, {other.spec.id for other in earlier})
         ticket.slot = slot
-        if slot is None or slot.engine is None or self._must_yield(earlier):
+        if slot is None or slot.engine is None or (slot.here and self._must_yield(earlier)):
             return None
         slot.active += 1
         return slot, slot.engine
+
+    def _anybody_new(self, tickets: list[_Ticket]) -> bool:
+        return any(ticket.spec.id not in self._slots for ticket in tickets)
 
     def _must_yield(self, earlier: list[_Ticket]) -> bool:
         late = time.monotonic() - PATIENCE_SECONDS
@@ -205,9 +214,10 @@ class EnginePool:
 
     def _make_room(self, spec: ModelSpec, wanted: set[str]) -> _Slot | None:
         """Begin to load, in place of the model unused for longest if all places are taken; None: all are in use."""
-        if len(self._slots) < self._max_models:
+        loaded = [slot for slot in self._slots.values() if slot.here]
+        if len(loaded) < self._max_models or not kind_of(spec).here:
             return self._begin(spec, None)
-        idle = [slot for slot in self._slots.values() if slot.idle and slot.spec.id not in wanted]
+        idle = [slot for slot in loaded if slot.idle and slot.spec.id not in wanted]
         if not idle:
             return None
         victim = min(idle, key=lambda slot: slot.last_used)
@@ -309,7 +319,8 @@ def _status(model_id: str, engine: Engine | None, active: int) -> LoadedModel:
     state: LoadState = "ready" if engine is not None else "starting"
     if isinstance(engine, WorkerEngine):
         return LoadedModel(model_id, state, engine.pid, engine.memory_bytes(), active)
-    return LoadedModel(model_id, state, None, 0, active)
+    servers = engine.servers() if isinstance(engine, Replicated) else ()
+    return LoadedModel(model_id, state, None, 0, active, servers)
 
 
 def _ignore(news: Loading | Queued) -> None:

@@ -17,20 +17,23 @@ class EngineKind:
 
     `create` loads the model, reporting its stages; it raises ModelLoadError. `in_worker` says whether that happens in a
     process of its own. `tokenizer` reads the model's tokenizer for the server process (None: the engine tokenises
-    elsewhere). `options` names what a catalogue row may say under `engine_options`, and of which type it is.
+    elsewhere). `options` names what a catalogue row may say under `engine_options`, and of which type it is. `here`
+    says whether the model takes this machine's memory; one that does not needs `servers` in its row.
     """
 
     create: Callable[[ModelSpec, EngineOptions, Progress], Engine]
     in_worker: bool
     tokenizer: Callable[[ModelSpec], Tokenizer] | None = None
     options: Mapping[str, type] = field(default_factory=dict)
+    here: bool = True
 
 
 def kind_of(spec: ModelSpec) -> EngineKind:
     """The kind of engine that runs this model.
 
-    Raises ModelLoadError for an unknown engine or engine option, listing what there is, and for a model whose engine is
-    not chosen yet because its files are not here.
+    Raises ModelLoadError for an unknown engine or engine option, listing what there is; for servers in the row of a
+    model that runs here, or none in that of one that does not; and for a model whose engine is not chosen yet, because
+    its files are not here.
     """
     if spec.engine == AUTO:
         raise ModelLoadError(f"{spec.name} is not on this machine yet. Choose a model that is.")
@@ -40,8 +43,12 @@ def kind_of(spec: ModelSpec) -> EngineKind:
     for name, value in spec.engine_options.items():
         if name not in kind.options:
             raise _wrong(spec, f"has an engine option named {name}; {spec.engine} knows: {_names(kind.options)}.")
-        if type(value) is not kind.options[name]:
+        if type(value) not in _accepted(kind.options[name]):
             raise _wrong(spec, f"has {value!r} for {name}; it must be of type {kind.options[name].__name__}.")
+    if kind.here and spec.servers:
+        raise _wrong(spec, f"names servers, which the engine {spec.engine} does not use.")
+    if not kind.here and not spec.servers:
+        raise _wrong(spec, "has no [[models.servers]]: it runs nowhere.")
     return kind
 
 
@@ -54,6 +61,10 @@ def check_engine(spec: ModelSpec) -> None:
         kind_of(spec)
     elif spec.engines and not any(name in ENGINES for name in spec.engines):
         raise _wrong(spec, f"asks for engines named {', '.join(spec.engines)}; there are: {_names(ENGINES)}.")
+
+
+def _accepted(kind: type) -> tuple[type, ...]:
+    return (int, float) if kind is float else (kind,)
 
 
 def _names(known: Mapping[str, Any]) -> str:
@@ -87,6 +98,16 @@ def _create_torch(spec: ModelSpec, options: EngineOptions, progress: Progress) -
     return load_torch_engine(spec, options, progress)
 
 
+def _create_remote(spec: ModelSpec, options: EngineOptions, progress: Progress) -> Engine:
+    from playground.engines.remote.remote_engine import open_remote_engine  # noqa: PLC0415
+
+    del progress
+    try:
+        return open_remote_engine(spec, options)
+    except ValueError as error:
+        raise _wrong(spec, f"cannot be used: {error}") from error
+
+
 def _read_tokenizer(spec: ModelSpec) -> Tokenizer:
     from playground.engines.tokenizer import read_tokenizer  # noqa: PLC0415
 
@@ -96,6 +117,17 @@ def _read_tokenizer(spec: ModelSpec) -> Tokenizer:
 ENGINES: dict[str, EngineKind] = {
     "echo": EngineKind(
         _create_echo, in_worker=False, options={"piece_chars": int, "delay_seconds": float, "backwards": bool}
+    ),
+    "remote": EngineKind(
+        _create_remote,
+        in_worker=False,
+        options={
+            "connect_seconds": float,
+            "first_token_seconds": float,
+            "between_tokens_seconds": float,
+            "rounds": int,
+        },
+        here=False,
     ),
     "onnx": EngineKind(_create_onnx, in_worker=True, tokenizer=_read_tokenizer, options={"template": str}),
     "torch": EngineKind(

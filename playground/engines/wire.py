@@ -119,15 +119,16 @@ def unpack_params(packed: dict[str, Any]) -> SamplingParams:
 
 def pack_delta(delta: Delta) -> list[Any]:
     """Just the text for a piece in the middle; all of it for the last one or with log-probabilities."""
-    if delta.finish_reason is None and not delta.logprobs:
+    if delta.finish_reason is None and not delta.logprobs and not delta.reasoning:
         return [delta.text]
     logprobs = [[item.token_id, item.text, item.logprob, item.top] for item in delta.logprobs]
     if delta.finish_reason is None:
-        return [delta.text, logprobs]
+        return [delta.text, logprobs, delta.reasoning]
     usage, timings = delta.usage or Usage(), delta.timings or Timings()
     return [
         delta.text,
         logprobs,
+        delta.reasoning,
         delta.finish_reason,
         [usage.prompt_tokens, usage.completion_tokens, usage.cached_tokens],
         [timings.queued, timings.first_token, timings.decoding],
@@ -142,10 +143,10 @@ def unpack_delta(packed: list[Any]) -> Delta:
         TokenLogprob(token_id, text, logprob, tuple((other, piece, value) for other, piece, value in top))
         for token_id, text, logprob, top in packed[1]
     )
-    if len(packed) == 2:
-        return Delta(packed[0], logprobs)
-    _, _, reason, usage, timings = packed
-    return Delta(packed[0], logprobs, FinishReason(reason), Usage(*usage), Timings(*timings))
+    if len(packed) == 3:
+        return Delta(packed[0], logprobs, reasoning=packed[2])
+    text, _, reasoning, reason, usage, timings = packed
+    return Delta(text, logprobs, FinishReason(reason), Usage(*usage), Timings(*timings), reasoning)
 
 
 def pack_progress(news: Loading | Queued) -> list[Any]:

@@ -110,15 +110,25 @@ def _reported(view: ChatView, context: Context) -> Collection[str]:
         return ()
 
 
+# (whether the model runs elsewhere, whether messages are screened) -> what a person should know before writing
+_HERO = {
+    (False, True): "hero.text",
+    (False, False): "hero.text_unchecked",
+    (True, True): "hero.text_remote",
+    (True, False): "hero.text_remote_unchecked",
+}
+
+
 def _hero(view: ChatView, context: Context) -> dict[str, object]:
     words = context.words
     try:
         spec = context.services.catalog.get(view.model_id)
     except PlaygroundError:
         return {"title": words("hero.title"), "text": "", "suggestions": ()}
-    text = "hero.text" if context.services.workbench.policy.checks == "on" else "hero.text_unchecked"
+    key = _HERO[bool(spec.hosts), context.services.workbench.policy.checks == "on"]
+    text = words(key, model=spec.name, host=", ".join(spec.hosts))
     suggestions = spec.suggestions.get(words.language) or spec.suggestions.get("en", ())
-    return {"title": words("hero.title"), "text": words(text, model=spec.name), "suggestions": suggestions[:4]}
+    return {"title": words("hero.title"), "text": text, "suggestions": suggestions[:4]}
 
 
 def wire_following(tab: ChatTab, state: gr.State, context: Context) -> Dependency:

@@ -47,7 +47,8 @@ def render(tab: PickerTab, view: ChatView, context: Context) -> Updates:
 
 def render_models(tab: PickerTab, context: Context) -> Updates:
     """All cards, with what is loaded right now."""
-    cards = model_cards(choosable(context.services.catalog), _states(context), context.words)
+    servers = {line.model_id: line.servers for line in context.services.pool.status()}
+    cards = model_cards(choosable(context.services.catalog), _states(context), context.words, servers)
     return {tab.models: {"models": [asdict(card) for card in cards]}}
 
 

@@ -7,14 +7,19 @@ from dataclasses import dataclass
 from typing import Literal
 
 from playground.catalog.spec import AUTO, ModelSpec
+from playground.engines.contract import ServerHealth
 from playground.ui.words import Words
 
 State = Literal["loaded", "loading", "ready"]
+Servers = tuple[ServerHealth, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class ModelCard:
-    """One card. `facts` are (what it is, short text); `tags` are those the page has words for."""
+    """One card. `facts` are (what it is, short text); `tags` are those the page has words for.
+
+    `location` is where what people write goes: empty for this machine, else the names of other machines.
+    """
 
     id: str
     name: str
@@ -23,6 +28,7 @@ class ModelCard:
     state: State
     facts: tuple[tuple[str, str], ...]
     tags: tuple[tuple[str, str], ...]
+    location: str = ""
 
 
 def choosable(specs: Iterable[ModelSpec]) -> list[ModelSpec]:
@@ -30,19 +36,29 @@ def choosable(specs: Iterable[ModelSpec]) -> list[ModelSpec]:
     return [spec for spec in specs if spec.offered and spec.engine != AUTO]
 
 
-def model_cards(specs: Iterable[ModelSpec], states: Mapping[str, State], words: Words) -> tuple[ModelCard, ...]:
-    """All cards, in the order of the catalogue. `states` names the models that are loaded or being loaded."""
-    return tuple(_card(spec, states.get(spec.id, "ready"), words) for spec in specs)
+def model_cards(
+    specs: Iterable[ModelSpec], states: Mapping[str, State], words: Words, servers: Mapping[str, Servers] | None = None
+) -> tuple[ModelCard, ...]:
+    """All cards, in the order of the catalogue.
+
+    `states` names the models that are loaded or being loaded, `servers` how the servers of remote ones do.
+    """
+    health = servers or {}
+    return tuple(_card(spec, states.get(spec.id, "ready"), health.get(spec.id, ()), words) for spec in specs)
 
 
-def _card(spec: ModelSpec, state: State, words: Words) -> ModelCard:
+def _card(spec: ModelSpec, state: State, servers: Servers, words: Words) -> ModelCard:
     description = spec.description.get(words.language) or spec.description.get("en", "")
     tags = tuple((tag, words.find(f"tag.{tag}") or tag) for tag in spec.tags)
-    return ModelCard(spec.id, spec.name, spec.family, description, state, _facts(spec, words), tags)
+    location = ", ".join(spec.hosts)
+    facts = (*_facts(spec, words), *_servers(servers, words))
+    return ModelCard(spec.id, spec.name, spec.family, description, state, facts, tags, location)
 
 
 def _facts(spec: ModelSpec, words: Words) -> tuple[tuple[str, str], ...]:
     facts: list[tuple[str, str]] = []
+    if spec.servers:
+        facts.append((words("model.location"), ", ".join(spec.hosts) or words("model.location_here")))
     if spec.parameters:
         count = words("model.parameters_value", value=short_count(spec.parameters, words))
         facts.append((words("model.parameters"), count))
@@ -57,6 +73,13 @@ def _facts(spec: ModelSpec, words: Words) -> tuple[tuple[str, str], ...]:
         facts.append((words("model.precision"), spec.precision))
     facts.append((words("model.licence"), spec.licence))
     return tuple(facts)
+
+
+def _servers(servers: Servers, words: Words) -> list[tuple[str, str]]:
+    if not servers:
+        return []
+    up = words.number(sum(server.up for server in servers))
+    return [(words("model.servers"), words("model.servers_value", up=up, count=words.number(len(servers))))]
 
 
 def short_count(count: int, words: Words) -> str:

@@ -1,0 +1,1 @@
+"""Models that run on servers elsewhere, behind the same contract as those that run here."""
