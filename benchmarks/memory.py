@@ -16,7 +16,7 @@ from playground.domain import SamplingParams
 from playground.engines.contract import EngineOptions, Prompt
 from playground.engines.worker_engine import WorkerEngine
 
-_PROMPT = 4000
+_PROMPT = 1500
 _SHARE = 1.0
 _SECONDS = 180.0
 
