@@ -68,7 +68,7 @@ class Runtime:
     precision (matrices are rearranged while they load), `token_bytes` what the tokenizer takes per token it knows.
     `drops_window`: layers with a sliding window keep only the window. A prompt is computed in chunks of at most `chunk`
     tokens and `logits_bytes` of logits; those and the attention scores [heads, chunk, tokens so far] are the largest
-    intermediate results.
+    intermediate results. `as_stored`: weights are used as their files hold them, not changed into another precision.
     """
 
     float_bytes: int
@@ -78,6 +78,7 @@ class Runtime:
     drops_window: bool = False
     chunk: int = 256
     logits_bytes: int = 32 * _MIB
+    as_stored: bool = True
 
     def chunk_of(self, vocab_size: int) -> int:
         """How many tokens of a prompt are computed at once."""
@@ -96,8 +97,8 @@ _REARRANGED = {"int4": 1.5, "int8": 1.25, "fp16": 1.4, "bf16": 1.4, "fp32": 1.4}
 RUNTIMES: dict[tuple[str, str], Runtime] = {
     ("onnx", "cpu"): Runtime(float_bytes=4, base_bytes=80 * _MIB, loading=_REARRANGED),
     ("onnx", "cuda"): Runtime(float_bytes=2, base_bytes=1024 * _MIB),
-    ("torch", "cpu"): Runtime(float_bytes=2, base_bytes=400 * _MIB),
-    ("torch", "cuda"): Runtime(float_bytes=2, base_bytes=1024 * _MIB),
+    ("torch", "cpu"): Runtime(float_bytes=4, base_bytes=400 * _MIB, as_stored=False),
+    ("torch", "cuda"): Runtime(float_bytes=2, base_bytes=1024 * _MIB, as_stored=False),
 }
 
 

@@ -53,14 +53,15 @@ def kind_of(spec: ModelSpec) -> EngineKind:
 
 
 def check_engine(spec: ModelSpec) -> None:
-    """Nothing, when the model's engine is known; of engines to be chosen from, one of them must be.
+    """Nothing, when the model's engine is known, and all of those that are to be chosen from.
 
     Raises ModelLoadError otherwise, as `kind_of` does.
     """
     if spec.engine != AUTO:
         kind_of(spec)
-    elif spec.engines and not any(name in ENGINES for name in spec.engines):
-        raise _wrong(spec, f"asks for engines named {', '.join(spec.engines)}; there are: {_names(ENGINES)}.")
+    unknown = [name for name in spec.engines if name not in ENGINES]
+    if unknown:
+        raise _wrong(spec, f"asks for an engine named {unknown[0]}; there are: {_names(ENGINES)}.")
 
 
 def _accepted(kind: type) -> tuple[type, ...]:
