@@ -12,7 +12,6 @@ from playground.catalog.catalog import SHIPPED, Catalog
 from playground.catalog.hub import Hub
 from playground.catalog.hub_client import HubClient
 from playground.catalog.own_rows import FILE as OWN_ROWS
-from playground.catalog.spec import AUTO
 from playground.chat.service import ChatService
 from playground.config import Settings
 from playground.domain import Direction
@@ -236,8 +235,6 @@ def load_catalog(settings: Settings) -> Catalog:
 def _catalog(settings: Settings) -> Catalog:
     catalog = load_catalog(settings)
     for spec in catalog:
-        if spec.engine == AUTO:  # chosen when the model is made ready
-            continue
         try:
             check_engine(spec)
         except ModelLoadError as error:

@@ -211,6 +211,8 @@ class Library:
 
     def _make(self, spec: ModelSpec, progress: Progress, cancelled: Cancel, *, renew: bool = False) -> ModelSpec:
         """Fetch, then the first engine that can use the files, converting where it must. Runs on a job's thread."""
+        if spec.unavailable:
+            raise ModelLoadError(f"{spec.name} cannot be made ready here. {spec.unavailable['en']}")
         self._check_memory(spec)
         engines = self._engines(spec)
         if not engines:

@@ -113,6 +113,13 @@ def test_engines_are_chosen_from_what_there_is(make_library: LibraryFactory, hub
     assert library.state(replace(SPEC, engines=("onnx",))) is ModelState.PARTLY
 
 
+def test_a_model_that_cannot_be_run_says_why(make_library: LibraryFactory, hub: HubStandIn) -> None:
+    reason = "Its makers have taken it off the Hub."
+    with pytest.raises(ModelLoadError, match=reason):
+        ready(make_library(SPEC), replace(SPEC, engines=(), unavailable={"en": reason, "vi": "Đã bị gỡ."}))
+    assert not hub.seen
+
+
 def test_memory_is_asked_before_anything_is_fetched(make_library: LibraryFactory, hub: HubStandIn) -> None:
     def refuse(spec: ModelSpec) -> None:
         raise OutOfMemory(f"{spec.name} needs 99 GB.")
