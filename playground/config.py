@@ -42,6 +42,8 @@ class Settings:
     data_dir: Path = _setting(Path("data"), "folder for the database")
     database_url: str = _setting("", "SQLAlchemy address of the database (empty: SQLite in the data folder)")
     models_file: Path | None = _setting(None, "TOML file with further models for the catalogue")
+    hub_endpoint: str = _setting("https://huggingface.co", "address of the hub that models are fetched from")
+    offline: bool = _setting(False, "ask no hub; use the models that are here (true or false)")
     default_model: str = _setting("pip", "model of a new conversation")
     policy: str = _setting("standard", "moderation policy: the name of a shipped one, or a TOML file")
     moderation_url: str = _setting("", "address of a /v1/moderations endpoint that every text is sent to (empty: none)")

@@ -9,13 +9,18 @@ from functools import partial
 from pathlib import Path
 
 from playground.catalog.catalog import SHIPPED, Catalog
+from playground.catalog.hub import Hub
+from playground.catalog.hub_client import HubClient
+from playground.catalog.own_rows import FILE as OWN_ROWS
+from playground.catalog.spec import AUTO
 from playground.chat.service import ChatService
 from playground.config import Settings
 from playground.domain import Direction
+from playground.engines.architectures import native_types
 from playground.engines.choice import choose_device, read_setup
 from playground.engines.contract import EngineOptions
 from playground.engines.pool import EnginePool
-from playground.engines.registry import kind_of
+from playground.engines.registry import ENGINES, kind_of
 from playground.errors import (
     ConfigError,
     DetectorUnavailable,
@@ -24,6 +29,7 @@ from playground.errors import (
     StorageError,
     UnknownModel,
 )
+from playground.library.library import Equipment, Library, Loaded
 from playground.moderation.contract import Moderator, TextModel
 from playground.moderation.fingerprint import Fingerprint, load_key
 from playground.moderation.guard_models.rows import GUARDS, load_guards
@@ -60,10 +66,12 @@ class Services:
     reports: ReportDesk
     workbench: Workbench
     database: Database
+    library: Library
 
     def close(self) -> None:
         """End everything: running answers are stored as interrupted, then workers and connections end."""
         self.chat.close()
+        self.library.close()
         self.pool.close()
         self.guard_pool.close()
         self.database.close()
@@ -85,10 +93,12 @@ def build(settings: Settings) -> Services:
         log.warning("the policy %s does not use %s: %s is not in force", policy.name, OwnRulesDetector.name, RULES_FILE)
     database = _database(settings)
     pool = _pool(settings, settings.max_models, settings.model_idle_seconds)
+    library = build_library(settings, catalog, pool)
     decisions = DecisionStore(database)
     chat = ChatService(
         catalog=catalog,
         engines=pool,
+        models=library,
         moderator=moderator,
         conversations=ConversationStore(database),
         decisions=decisions,
@@ -100,7 +110,7 @@ def build(settings: Settings) -> Services:
     desk, workbench = _review(
         settings, detectors, moderator, decisions=decisions, reports=reports, fingerprint=fingerprint
     )
-    return Services(settings, catalog, pool, guard_pool, moderator, decisions, chat, desk, workbench, database)
+    return Services(settings, catalog, pool, guard_pool, moderator, decisions, chat, desk, workbench, database, library)
 
 
 def _pool(settings: Settings, max_models: int, idle_seconds: float) -> EnginePool:
@@ -130,6 +140,13 @@ def _text_models(
     settings: Settings, catalog: Callable[[], Catalog], pool: EnginePool
 ) -> Callable[[str], EngineTextModel]:
     return partial(EngineTextModel, catalog=catalog, pool=pool, seconds=settings.model_stall_seconds)
+
+
+def build_library(settings: Settings, catalog: Catalog, loaded: Loaded | None = None) -> Library:
+    """The models on this machine; nothing is asked of any hub yet. Raises ConfigError for a bad `hub_endpoint`."""
+    client = HubClient(settings.hub_endpoint, offline=settings.offline)
+    equipment = Equipment(engines=tuple(ENGINES), native_types=native_types)
+    return Library(catalog=catalog, hub=Hub(client), folder=settings.data_dir, equipment=equipment, loaded=loaded)
 
 
 def _review(
@@ -209,9 +226,18 @@ def _remote(settings: Settings) -> RemoteEndpointDetector:
     return RemoteEndpointDetector(settings.moderation_url, key=settings.moderation_key, model=settings.moderation_model)
 
 
+def load_catalog(settings: Settings) -> Catalog:
+    """The models that ship, those of the operator's file, and those that were added here. Raises ConfigError."""
+    added = settings.data_dir / OWN_ROWS
+    files = (SHIPPED, settings.models_file, added if added.exists() else None)
+    return Catalog.load([file for file in files if file is not None])
+
+
 def _catalog(settings: Settings) -> Catalog:
-    catalog = Catalog.load([SHIPPED, settings.models_file] if settings.models_file else [SHIPPED])
+    catalog = load_catalog(settings)
     for spec in catalog:
+        if spec.engine == AUTO:  # chosen when the model is made ready
+            continue
         try:
             kind_of(spec)
         except ModelLoadError as error:

@@ -16,6 +16,8 @@ SAMPLES: dict[str, tuple[str, object]] = {
     "data_dir": ("elsewhere", Path("elsewhere")),
     "database_url": ("sqlite:///x.db", "sqlite:///x.db"),
     "models_file": ("more.toml", Path("more.toml")),
+    "hub_endpoint": ("https://hub.example", "https://hub.example"),
+    "offline": ("true", True),
     "default_model": ("echo", "echo"),
     "policy": ("strict", "strict"),
     "moderation_url": ("http://h/v1/moderations", "http://h/v1/moderations"),

@@ -49,6 +49,14 @@ class EngineSource(Protocol):
         ...
 
 
+class Preparation(Protocol):
+    """Who makes models ready: the part of `library.library.Library` that answering needs."""
+
+    def prepare(self, spec: ModelSpec, progress: Progress, cancelled: Callable[[], bool]) -> ModelSpec:
+        """The row to load: downloaded and converted if need be, with stages told. Raises Cancelled when stopped."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Task:
     """What a run has to do. `branch` ends with the question; `answer` is the stored, empty message to fill."""
@@ -66,9 +74,15 @@ class Answerer:
     """Writes answers. One for the server; every run calls `answer` in a thread of its own."""
 
     def __init__(
-        self, engines: EngineSource, moderator: Moderator, store: ConversationStore, decisions: DecisionStore
+        self,
+        engines: EngineSource,
+        models: Preparation | None,
+        moderator: Moderator,
+        store: ConversationStore,
+        decisions: DecisionStore,
     ) -> None:
         self._engines = engines
+        self._models = models
         self._moderator = moderator
         self._store = store
         self._decisions = decisions
@@ -103,13 +117,14 @@ class Answerer:
             run.emit(event)
 
         _stop_here(run)
-        with self._engines.acquire(task.spec, tell, lambda: run.stopping) as engine:
+        spec = self._models.prepare(task.spec, tell, lambda: run.stopping) if self._models else task.spec
+        with self._engines.acquire(spec, tell, lambda: run.stopping) as engine:
             built = prompting.build(
                 task.branch,
-                task.spec,
+                spec,
                 task.params,
                 system_prompt=task.system_prompt,
-                tokenizer=self._engines.tokenizer(task.spec),
+                tokenizer=self._engines.tokenizer(spec),
                 context_length=engine.capabilities.context_length,  # memory may allow less than the model was made for
             )
             draft.dropped_messages = built.dropped_messages

@@ -8,7 +8,7 @@ from functools import partial
 
 from playground.catalog.catalog import Catalog
 from playground.catalog.spec import ModelSpec
-from playground.chat.answering import Answerer, EngineSource, Task
+from playground.chat.answering import Answerer, EngineSource, Preparation, Task
 from playground.chat.incoming import check_id, checked, clean_prompt, title_of
 from playground.chat.intake import Exchange, Intake, Refusal
 from playground.chat.run import Run
@@ -38,6 +38,7 @@ UNDO_TIME = timedelta(days=1)
 
 class ChatService:
     """The use cases of a chat. Safe to use from many threads; `owner` is whoever the conversations belong to.
+    `models` makes a model ready before it is asked (None: every model is).
 
     Every method that takes a conversation raises UnknownConversation when `owner` has none with that id, and any
     method may raise StorageError.
@@ -48,6 +49,7 @@ class ChatService:
         *,
         catalog: Catalog,
         engines: EngineSource,
+        models: Preparation | None = None,
         moderator: Moderator,
         conversations: ConversationStore,
         decisions: DecisionStore,
@@ -61,7 +63,7 @@ class ChatService:
         self._limit = max_message_chars
         self._intake = Intake(moderator, conversations)
         self._runs = Runs(max_runs)
-        self._answerer = Answerer(engines, moderator, conversations, decisions)
+        self._answerer = Answerer(engines, models, moderator, conversations, decisions)
 
     def start(self, request: ChatRequest) -> Run:
         """Screen and store the question, and begin to answer it. The answer goes on whether anybody watches or not.

@@ -13,15 +13,17 @@ from playground.engines.contract import Device, Progress
 
 @dataclass(frozen=True, slots=True)
 class ConversionRequest:
-    """Turn the checkpoint in `source` into a folder for the ONNX engine, `target`, which exists and is empty.
+    """Turn the checkpoint in `source` into a folder for the ONNX engine, `target`, which does not exist yet.
 
-    `precision` is that of the weights: `int4`, `int8`, `fp16` or `fp32`.
+    `precision` is that of the weights: `int4`, `int8`, `fp16` or `fp32`. `adapter` is the folder of a LoRA adapter to
+    be merged into the checkpoint first.
     """
 
     source: Path
     target: Path
     precision: str
-    device: Device
+    device: Device = "cpu"
+    adapter: Path | None = None
 
 
 class Converter(Protocol):
@@ -37,6 +39,7 @@ NEEDS_CONVERSION: dict[tuple[SourceFormat, str], bool] = {
     ("onnx", "onnx"): False,
     ("transformers", "onnx"): True,
     ("transformers", "torch"): False,
+    ("adapter", "onnx"): True,
 }
 """Which engine can use which kind of files (the keys), and whether they are converted first."""
 

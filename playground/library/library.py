@@ -65,10 +65,11 @@ class Loaded(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Machine:
+class Equipment:
     """What this machine has: the engines that can be chosen, where they compute, and whether a model fits.
 
-    `check_memory` raises OutOfMemory, with the numbers, for a model that cannot be loaded. `native_types` are the
+    `check_memory` raises OutOfMemory, with the numbers, for a model that cannot be loaded: it is asked before a
+    download (the row has no `path` then) and once the files are here (`path` is their folder). `native_types` are the
     architectures that run without code of their own; None: not known, so none is refused here.
     """
 
@@ -86,15 +87,15 @@ class Library:
     """
 
     def __init__(
-        self, *, catalog: Catalog, hub: Hub, folder: Path, machine: Machine, loaded: Loaded | None = None
+        self, *, catalog: Catalog, hub: Hub, folder: Path, equipment: Equipment, loaded: Loaded | None = None
     ) -> None:
         self.hub = hub
         self._catalog = catalog
-        self._machine = machine
+        self._equipment = equipment
         self._loaded = loaded
         self._shelf = Shelf(folder / MODELS)
-        self._fetcher = Fetcher(hub, self._shelf, partial(refuse_code, native_types=machine.native_types))
-        self._additions = Additions(catalog, hub, OwnRows(folder / "models.toml"), machine.native_types)
+        self._fetcher = Fetcher(hub, self._shelf, partial(refuse_code, native_types=equipment.native_types))
+        self._additions = Additions(catalog, hub, OwnRows(folder / "models.toml"), equipment.native_types)
         self._refused: dict[Path, str] = {}
         self._jobs = Jobs()
 
@@ -194,7 +195,7 @@ class Library:
         engines = self._engines(spec)
         if not engines:
             raise ModelLoadError(
-                f"No engine of this playground ({', '.join(sorted(self._machine.engines))}) can load {spec.name}. "
+                f"No engine of this playground ({', '.join(sorted(self._equipment.engines))}) can load {spec.name}. "
                 "Choose another model."
             )
         with self._shelf.lock(spec, cancelled):
@@ -204,9 +205,10 @@ class Library:
                 found = self._shelf.find(spec)
             if found is None:
                 raise ModelLoadError(f"The files of {spec.name} are not here. Download the model again.")
+            self._check_memory(replace(spec, path=found.folder))
             for engine in engines:
                 made = self._made(spec, engine, found)
-                if made is None and self._convert(spec, engine, found, progress, cancelled):
+                if made is None and self._convert(spec, engine, found, (progress, cancelled)):
                     made = self._made(spec, engine, found)
                 if made is not None:
                     return made
@@ -234,20 +236,22 @@ class Library:
                 return None
         return replace(spec, engine=engine, path=folder, precision=self._precision(spec, engine))
 
-    def _convert(self, spec: ModelSpec, engine: str, found: Found, progress: Progress, cancelled: Cancel) -> bool:
+    def _convert(self, spec: ModelSpec, engine: str, found: Found, watch: tuple[Progress, Cancel]) -> bool:
         """Convert into a folder that appears when it is whole; whether it worked. A refusal is remembered."""
         target = self._target(spec, engine, found)
-        if self._machine.converter is None:
+        if self._equipment.converter is None:
             self._refused[target] = "Nothing here can convert models."
-        if self._machine.converter is None or target in self._refused:
+        if self._equipment.converter is None or target in self._refused:
             return False
         part = target.with_name(f"{target.name}.part")
-        progress(Loading(Stage.CONVERTING))
+        request = ConversionRequest(found.folder, part, self._precision(spec, engine), self._equipment.device)
+        if spec.source is not None and spec.source.format == "adapter":
+            request = replace(request, source=self._base(spec, *watch).folder, adapter=found.folder)
+        watch[0](Loading(Stage.CONVERTING))
         try:
             shutil.rmtree(part, ignore_errors=True)
-            part.mkdir(parents=True)
-            request = ConversionRequest(found.folder, part, self._precision(spec, engine), self._machine.device)
-            self._machine.converter.convert(request, progress, cancelled)
+            part.parent.mkdir(parents=True, exist_ok=True)
+            self._equipment.converter.convert(request, *watch)
             part.replace(target)
         except ModelLoadError as error:
             self._refused[target] = str(error)
@@ -258,29 +262,41 @@ class Library:
             shutil.rmtree(part, ignore_errors=True)
         return True
 
+    def _base(self, spec: ModelSpec, progress: Progress, cancelled: Cancel) -> Found:
+        """The checkpoint that an adapter belongs to: a model of the catalogue, or of the Hub."""
+        name = spec.source.base if spec.source else ""
+        row = self._catalog.get(name) if name in self._catalog else replace(spec, source=ModelSource(repo=name))
+        if row.source is None or row.source.format != "transformers":
+            raise ModelLoadError(f"{spec.name} belongs to {name}, which is no checkpoint that it could be merged into.")
+        with self._shelf.lock(row, cancelled):
+            if self._shelf.find(row) is None:
+                self._fetcher.fetch(row, progress, cancelled)
+        found = self._shelf.find(row)
+        if found is None:
+            raise ModelLoadError(f"The files of {name} are not here. Download it again.")
+        return found
+
     def _target(self, spec: ModelSpec, engine: str, found: Found) -> Path:
-        variant = "" if found.folder.name == found.key else f".{found.folder.name}"
-        name = f"{found.key}{variant}.{engine}-{self._precision(spec, engine)}-{self._machine.device}"
-        return found.home / name
+        return found.home / f"{found.key}.{engine}-{self._precision(spec, engine)}-{self._equipment.device}"
 
     def _engines(self, spec: ModelSpec) -> list[str]:
         """The engines to try, the best first: those of the row that this machine has and that read such files."""
         source = spec.source or ModelSource()
         known = [engine for kind, engine in NEEDS_CONVERSION if kind == source.format]
         wished = [spec.engine] if spec.engine != AUTO else list(spec.engines) or known
-        return [engine for engine in wished if engine in known and engine in self._machine.engines]
+        return [engine for engine in wished if engine in known and engine in self._equipment.engines]
 
     def _precision(self, spec: ModelSpec, engine: str) -> str:
         source = spec.source or ModelSource()
         if spec.precision or source.format in {"genai", "onnx"}:
             named = _PRECISION.search(source.variant)
             return spec.precision or (named.group() if named else "")
-        return USUAL_PRECISION[engine, self._machine.device]
+        return USUAL_PRECISION[engine, self._equipment.device]
 
     def _refusal(self, spec: ModelSpec, engines: list[str], found: Found) -> str:
         reasons = {self._refused.get(self._target(spec, engine, found), "") for engine in engines}
         return f"{spec.name} cannot be made ready here: {' '.join(sorted(filter(None, reasons)))} Choose another model."
 
     def _check_memory(self, spec: ModelSpec) -> None:
-        if self._machine.check_memory is not None:
-            self._machine.check_memory(spec)
+        if self._equipment.check_memory is not None:
+            self._equipment.check_memory(spec)

@@ -18,7 +18,7 @@ from playground.domain import Loading, Stage
 from playground.engines.contract import Progress
 from playground.errors import Cancelled, ModelLoadError
 from playground.library.conversion import ConversionRequest
-from playground.library.library import Library, Machine
+from playground.library.library import Equipment, Library
 from tests.hub_stand_in import HubStandIn
 
 PATIENCE = Patience(attempts=3, first=0.01, longest=0.05, silence=5.0, answer=10.0)
@@ -36,6 +36,7 @@ class Converting:
     def convert(self, request: ConversionRequest, progress: Progress, cancelled: Callable[[], bool]) -> None:
         self.requests.append(request)
         progress(Loading(Stage.CONVERTING, 0.5))
+        request.target.mkdir()
         (request.target / "genai_config.json").write_text("{}")
         while not self.gate.wait(0.02):
             if cancelled():
@@ -80,11 +81,11 @@ LibraryFactory = Callable[..., Library]
 def make_library(hub: HubStandIn, tmp_path: Path, converter: Converting, loaded: Unloading) -> Iterator[LibraryFactory]:
     with ExitStack() as stack:
 
-        def make(*specs: ModelSpec, offline: bool = False, token: str | None = None, **machine: Any) -> Library:
+        def make(*specs: ModelSpec, offline: bool = False, token: str | None = None, **equipment: Any) -> Library:
             client = HubClient(hub.endpoint, token, offline=offline, patience=PATIENCE)
-            facts = {"engines": ("onnx", "torch"), "converter": converter} | machine
+            facts = {"engines": ("onnx", "torch"), "converter": converter} | equipment
             library = Library(
-                catalog=Catalog(specs), hub=Hub(client), folder=tmp_path, machine=Machine(**facts), loaded=loaded
+                catalog=Catalog(specs), hub=Hub(client), folder=tmp_path, equipment=Equipment(**facts), loaded=loaded
             )
             stack.callback(library.close)
             return library

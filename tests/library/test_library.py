@@ -296,3 +296,37 @@ def test_rows_that_cannot_be_kept_are_told(make_library: LibraryFactory, hub: Hu
     (tmp_path / "models.toml").mkdir()
     with pytest.raises(ConfigError, match="models"):
         make_library().add("o/m")
+
+
+def test_an_adapter_is_merged_into_its_base(
+    make_library: LibraryFactory, hub: HubStandIn, converter: Converting, tmp_path: Path
+) -> None:
+    base = hub.add("o/m", checkpoint())
+    files = {"adapter_config.json": b'{"base_model_name_or_path": "o/m"}', "adapter_model.safetensors": noise(900)}
+    adapter = hub.add("o/lora", files)
+    library = make_library(SPEC)
+    spec = library.add("o/lora")
+    made = ready(library, spec)
+    (request,) = converter.requests
+    models = tmp_path / "models"
+    assert request.source == models / "o--m" / base.commit
+    assert request.adapter == models / "o--lora" / adapter.commit
+    assert made.path == models / "o--lora" / f"{adapter.commit}.onnx-int4-cpu"
+    assert ready(make_library(SPEC, offline=True), spec) == made
+    converter.requests.clear()
+    ready(library, spec_of("o/lora", "by-id", format="adapter", base="m", precision="int8"))
+    assert converter.requests[0].source == request.source
+    with pytest.raises(ModelLoadError, match="no checkpoint"):
+        ready(
+            make_library(spec_of(source=None, model_id="m")),
+            spec_of("o/lora", "bad", format="adapter", base="m", precision="fp16"),
+        )
+
+
+def test_memory_is_asked_again_with_the_files(make_library: LibraryFactory, hub: HubStandIn) -> None:
+    hub.add("o/m", checkpoint())
+    asked: list[Path | None] = []
+    library = make_library(SPEC, check_memory=lambda spec: asked.append(spec.path))
+    made = ready(library)
+    ready(library)
+    assert [path and path.name for path in asked] == [None, hub.repos["o/m"].commit, made.path and made.path.name]
