@@ -20,7 +20,7 @@ import httpx
 from playground.catalog.addresses import check_endpoint, check_target, origin
 from playground.catalog.refusals import refusal
 from playground.catalog.strict_json import parse_json
-from playground.errors import Cancelled, HubBusy, HubError, HubUnreachable
+from playground.errors import AccessNeeded, Cancelled, HubBusy, HubError, HubUnreachable
 
 MAX_JSON_BYTES = 32 * 2**20
 _REDIRECTS = 5
@@ -156,7 +156,11 @@ class HubClient:
         from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]  # noqa: PLC0415
 
         constants.HF_HUB_DISABLE_TELEMETRY = True  # before anything is sent: no look at what else is installed here
-        return build_hf_headers(token=self._token, library_name="playground", library_version="0.1.0")
+        headers = build_hf_headers(token=self._token, library_name="playground", library_version="0.1.0")
+        token = headers.get("authorization", "")
+        if not token.isascii() or not token.isprintable():  # the error of the connection would show it
+            raise AccessNeeded("This machine's access token holds characters that no token has. Log in again.")
+        return headers
 
 
 @contextmanager

@@ -19,7 +19,8 @@ from playground.catalog.own_rows import OwnRows
 from playground.catalog.spec import AUTO, ModelSource, ModelSpec
 from playground.domain import Loading, Stage
 from playground.engines.contract import Device, Progress
-from playground.errors import Busy, Cancelled, InvalidRequest, ModelLoadError
+from playground.engines.pool import LoadedModel
+from playground.errors import Busy, Cancelled, InvalidRequest, ModelLoadError, OutOfMemory
 from playground.library.additions import Additions, refuse_code
 from playground.library.conversion import NEEDS_CONVERSION, USUAL_PRECISION, ConversionRequest, Converter
 from playground.library.fetch import Fetcher
@@ -57,7 +58,11 @@ class DiskUse:
 
 
 class Loaded(Protocol):
-    """Whoever keeps models loaded: the part of `engines.pool.EnginePool` that removing needs."""
+    """Whoever keeps models loaded: the part of `engines.pool.EnginePool` that the library needs."""
+
+    def status(self) -> list[LoadedModel]:
+        """What is loaded right now."""
+        ...
 
     def unload(self, model_id: str) -> None:
         """End a model's engine."""
@@ -133,9 +138,24 @@ class Library:
             return spec
         ready = self._ready(spec)
         if ready is not None:
-            self._check_memory(ready)
+            if not self._is_loaded(spec):  # one that is loaded has its memory already
+                self._check_memory(ready)
             return ready
-        return self._jobs.run(spec.id, partial(self._make, spec), progress, cancelled)
+        return self.make_ready(spec, progress, cancelled)
+
+    def make_ready(self, spec: ModelSpec, progress: Progress, cancelled: Cancel, *, renew: bool = False) -> ModelSpec:
+        """Like `prepare`, as a job in any case; `renew` asks the Hub for the newest state of the model's branch."""
+        if spec.source is None:
+            return spec
+        return self._jobs.run(spec.id, partial(self._make, spec, renew=renew), progress, cancelled)
+
+    def plan(self, spec: ModelSpec) -> str:
+        """Why this machine has not enough memory for a model; empty when it has, or when nobody can tell."""
+        try:
+            self._check_memory(self._ready(spec) or spec if spec.source is not None else spec)
+        except OutOfMemory as error:
+            return str(error)
+        return ""
 
     def pull(self, spec: ModelSpec) -> JobView:
         """Begin to make a model ready, asking the Hub for the newest state of its branch; it goes on by itself.
@@ -296,6 +316,9 @@ class Library:
     def _refusal(self, spec: ModelSpec, engines: list[str], found: Found) -> str:
         reasons = {self._refused.get(self._target(spec, engine, found), "") for engine in engines}
         return f"{spec.name} cannot be made ready here: {' '.join(sorted(filter(None, reasons)))} Choose another model."
+
+    def _is_loaded(self, spec: ModelSpec) -> bool:
+        return self._loaded is not None and any(model.model_id == spec.id for model in self._loaded.status())
 
     def _check_memory(self, spec: ModelSpec) -> None:
         if self._equipment.check_memory is not None:

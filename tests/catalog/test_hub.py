@@ -261,3 +261,11 @@ def test_offline_and_unreachable_hubs_are_told(hub: HubStandIn, connect: Connect
 def test_an_unsafe_endpoint_is_refused(address: str) -> None:
     with pytest.raises(ConfigError, match="hub_endpoint"):
         HubClient(address)
+
+
+@pytest.mark.parametrize("token", ["hf_x\ny", "hf_ü", "hf_\x00"])
+def test_a_broken_token_is_told_and_not_shown(hub: HubStandIn, connect: Connect, token: str) -> None:
+    with pytest.raises(AccessNeeded) as caught:
+        connect(hub, token=token).search("x")
+    assert "hf_" not in repr(caught.value)
+    assert not hub.seen

@@ -16,6 +16,7 @@ from playground.catalog.hub_client import HubClient, Patience
 from playground.catalog.spec import AUTO, ModelSource, ModelSpec
 from playground.domain import Loading, Stage
 from playground.engines.contract import Progress
+from playground.engines.pool import LoadedModel
 from playground.errors import Cancelled, ModelLoadError
 from playground.library.conversion import ConversionRequest
 from playground.library.library import Equipment, Library
@@ -50,6 +51,10 @@ class Unloading:
 
     def __init__(self) -> None:
         self.unloaded: list[str] = []
+        self.loaded: list[str] = []
+
+    def status(self) -> list[LoadedModel]:
+        return [LoadedModel(model_id, "ready", None, 0, 0) for model_id in self.loaded]
 
     def unload(self, model_id: str) -> None:
         self.unloaded.append(model_id)

@@ -323,10 +323,14 @@ def test_an_adapter_is_merged_into_its_base(
         )
 
 
-def test_memory_is_asked_again_with_the_files(make_library: LibraryFactory, hub: HubStandIn) -> None:
+def test_memory_is_asked_again_with_the_files_until_it_is_loaded(
+    make_library: LibraryFactory, hub: HubStandIn, loaded: Unloading
+) -> None:
     hub.add("o/m", checkpoint())
     asked: list[Path | None] = []
     library = make_library(SPEC, check_memory=lambda spec: asked.append(spec.path))
     made = ready(library)
+    ready(library)
+    loaded.loaded.append("m")
     ready(library)
     assert [path and path.name for path in asked] == [None, hub.repos["o/m"].commit, made.path and made.path.name]
