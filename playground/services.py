@@ -16,7 +16,7 @@ from playground.chat.service import ChatService
 from playground.config import Settings
 from playground.domain import Direction
 from playground.engines.architectures import native_types
-from playground.engines.choice import choose_device, read_setup
+from playground.engines.choice import choose_device, choose_engine, read_setup
 from playground.engines.contract import EngineOptions
 from playground.engines.pool import EnginePool
 from playground.engines.registry import ENGINES, check_engine
@@ -28,7 +28,8 @@ from playground.errors import (
     StorageError,
     UnknownModel,
 )
-from playground.library.library import Equipment, Library, Loaded
+from playground.library.equipment import Equipment, Loaded
+from playground.library.library import Library
 from playground.moderation.contract import Moderator, TextModel
 from playground.moderation.fingerprint import Fingerprint, load_key
 from playground.moderation.guard_models.rows import GUARDS, load_guards
@@ -144,7 +145,11 @@ def _text_models(
 def build_library(settings: Settings, catalog: Catalog, loaded: Loaded | None = None) -> Library:
     """The models on this machine; nothing is asked of any hub yet. Raises ConfigError for a bad `hub_endpoint`."""
     client = HubClient(settings.hub_endpoint, offline=settings.offline)
-    equipment = Equipment(engines=tuple(ENGINES), native_types=native_types)
+    equipment = Equipment(
+        engines=tuple(ENGINES),
+        choose=partial(choose_engine, setup=read_setup(), wanted=settings.device),
+        native_types=native_types,
+    )
     return Library(catalog=catalog, hub=Hub(client), folder=settings.data_dir, equipment=equipment, loaded=loaded)
 
 

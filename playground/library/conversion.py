@@ -42,11 +42,3 @@ NEEDS_CONVERSION: dict[tuple[SourceFormat, str], bool] = {
     ("adapter", "onnx"): True,
 }
 """Which engine can use which kind of files (the keys), and whether they are converted first."""
-
-USUAL_PRECISION: dict[tuple[str, Device], str] = {
-    ("onnx", "cpu"): "int4",
-    ("onnx", "cuda"): "fp16",
-    ("torch", "cpu"): "fp32",
-    ("torch", "cuda"): "bf16",
-}
-"""What weights are loaded in when a catalogue row does not say."""

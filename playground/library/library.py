@@ -5,12 +5,10 @@ from __future__ import annotations
 import re
 import shutil
 import time
-from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from typing import Protocol
 
 from playground.catalog.catalog import Catalog
 from playground.catalog.hub import Hub
@@ -18,11 +16,12 @@ from playground.catalog.hub_client import Cancel
 from playground.catalog.own_rows import OwnRows
 from playground.catalog.spec import AUTO, ModelSource, ModelSpec
 from playground.domain import Loading, Stage
-from playground.engines.contract import Device, Progress
-from playground.engines.pool import LoadedModel
+from playground.engines.choice import EngineChoice
+from playground.engines.contract import Progress
 from playground.errors import Busy, Cancelled, InvalidRequest, ModelLoadError, OutOfMemory
 from playground.library.additions import Additions, refuse_code
-from playground.library.conversion import NEEDS_CONVERSION, USUAL_PRECISION, ConversionRequest, Converter
+from playground.library.conversion import NEEDS_CONVERSION, ConversionRequest
+from playground.library.equipment import Equipment, Loaded
 from playground.library.fetch import Fetcher
 from playground.library.jobs import Jobs, JobView
 from playground.library.shelf import Found, Shelf, free_bytes
@@ -55,34 +54,6 @@ class DiskUse:
     def used(self) -> int:
         """Bytes of all models together."""
         return sum(self.models.values())
-
-
-class Loaded(Protocol):
-    """Whoever keeps models loaded: the part of `engines.pool.EnginePool` that the library needs."""
-
-    def status(self) -> list[LoadedModel]:
-        """What is loaded right now."""
-        ...
-
-    def unload(self, model_id: str) -> None:
-        """End a model's engine."""
-        ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Equipment:
-    """What this machine has: the engines that can be chosen, where they compute, and whether a model fits.
-
-    `check_memory` raises OutOfMemory, with the numbers, for a model that cannot be loaded: it is asked before a
-    download (the row has no `path` then) and once the files are here (`path` is their folder). `native_types` are the
-    architectures that run without code of their own; None: not known, so none is refused here.
-    """
-
-    engines: Collection[str]
-    device: Device = "cpu"
-    check_memory: Callable[[ModelSpec], None] | None = None
-    converter: Converter | None = None
-    native_types: Callable[[], Collection[str]] | None = None
 
 
 class Library:
@@ -214,8 +185,8 @@ class Library:
         if spec.unavailable:
             raise ModelLoadError(f"{spec.name} cannot be made ready here. {spec.unavailable['en']}")
         self._check_memory(spec)
-        engines = self._engines(spec)
-        if not engines:
+        choices = self._choices(spec)
+        if not choices:
             raise ModelLoadError(
                 f"No engine of this playground ({', '.join(sorted(self._equipment.engines))}) can load {spec.name}. "
                 "Choose another model."
@@ -228,45 +199,47 @@ class Library:
             if found is None:
                 raise ModelLoadError(f"The files of {spec.name} are not here. Download the model again.")
             self._check_memory(replace(spec, path=found.folder))
-            for engine in engines:
-                made = self._made(spec, engine, found)
-                if made is None and self._convert(spec, engine, found, (progress, cancelled)):
-                    made = self._made(spec, engine, found)
+            for choice in choices:
+                made = self._made(spec, choice, found)
+                if made is None and self._convert(spec, choice, found, (progress, cancelled)):
+                    made = self._made(spec, choice, found)
                 if made is not None:
                     return made
-            raise ModelLoadError(self._refusal(spec, engines, found))
+            raise ModelLoadError(self._refusal(choices, found))
 
     def _ready(self, spec: ModelSpec) -> ModelSpec | None:
         """The row to load if everything is here."""
         found = self._shelf.find(spec)
         if found is None:
             return None
-        for engine in self._engines(spec):
-            made = self._made(spec, engine, found)
+        for choice in self._choices(spec):
+            made = self._made(spec, choice, found)
             if made is not None:
                 return made
-            if self._target(spec, engine, found) not in self._refused:
+            if _target(choice, found) not in self._refused:
                 return None
         return None
 
-    def _made(self, spec: ModelSpec, engine: str, found: Found) -> ModelSpec | None:
+    def _made(self, spec: ModelSpec, choice: EngineChoice, found: Found) -> ModelSpec | None:
         source = spec.source or ModelSource()
-        folder = found.folder
-        if NEEDS_CONVERSION[source.format, engine]:
-            folder = self._target(spec, engine, found)
-            if not folder.is_dir():
-                return None
-        return replace(spec, engine=engine, path=folder, precision=self._precision(spec, engine))
+        if not NEEDS_CONVERSION[source.format, choice.engine]:
+            named = _PRECISION.search(source.variant)
+            said = choice.precision if source.format == "transformers" else named.group() if named else ""
+            return replace(spec, engine=choice.engine, path=found.folder, precision=spec.precision or said)
+        folder = _target(choice, found)
+        if not folder.is_dir():
+            return None
+        return replace(spec, engine=choice.engine, path=folder, precision=choice.precision)
 
-    def _convert(self, spec: ModelSpec, engine: str, found: Found, watch: tuple[Progress, Cancel]) -> bool:
+    def _convert(self, spec: ModelSpec, choice: EngineChoice, found: Found, watch: tuple[Progress, Cancel]) -> bool:
         """Convert into a folder that appears when it is whole; whether it worked. A refusal is remembered."""
-        target = self._target(spec, engine, found)
+        target = _target(choice, found)
         if self._equipment.converter is None:
             self._refused[target] = "Nothing here can convert models."
         if self._equipment.converter is None or target in self._refused:
             return False
         part = target.with_name(f"{target.name}.part")
-        request = ConversionRequest(found.folder, part, self._precision(spec, engine), self._equipment.device)
+        request = ConversionRequest(found.folder, part, choice.precision, choice.device or "cpu")
         if spec.source is not None and spec.source.format == "adapter":
             request = replace(request, source=self._base(spec, *watch).folder, adapter=found.folder)
         watch[0](Loading(Stage.CONVERTING))
@@ -298,26 +271,21 @@ class Library:
             raise ModelLoadError(f"The files of {name} are not here. Download it again.")
         return found
 
-    def _target(self, spec: ModelSpec, engine: str, found: Found) -> Path:
-        return found.home / f"{found.key}.{engine}-{self._precision(spec, engine)}-{self._equipment.device}"
-
-    def _engines(self, spec: ModelSpec) -> list[str]:
+    def _choices(self, spec: ModelSpec) -> list[EngineChoice]:
         """The engines to try, the best first: those of the row that this machine has and that read such files."""
         source = spec.source or ModelSource()
         known = [engine for kind, engine in NEEDS_CONVERSION if kind == source.format]
         wished = [spec.engine] if spec.engine != AUTO else list(spec.engines) or known
-        return [engine for engine in wished if engine in known and engine in self._equipment.engines]
+        left = [engine for engine in wished if engine in known and engine in self._equipment.engines]
+        choices: list[EngineChoice] = []
+        while left:
+            choices.append(self._equipment.choose(replace(spec, engine=AUTO, engines=tuple(left))))
+            left.remove(choices[-1].engine)
+        return choices
 
-    def _precision(self, spec: ModelSpec, engine: str) -> str:
-        source = spec.source or ModelSource()
-        if spec.precision or source.format in {"genai", "onnx"}:
-            named = _PRECISION.search(source.variant)
-            return spec.precision or (named.group() if named else "")
-        return USUAL_PRECISION[engine, self._equipment.device]
-
-    def _refusal(self, spec: ModelSpec, engines: list[str], found: Found) -> str:
-        reasons = {self._refused.get(self._target(spec, engine, found), "") for engine in engines}
-        return f"{spec.name} cannot be made ready here: {' '.join(sorted(filter(None, reasons)))} Choose another model."
+    def _refusal(self, choices: list[EngineChoice], found: Found) -> str:
+        reasons = {self._refused.get(_target(choice, found), "") for choice in choices}
+        return f"This model cannot be made ready here: {' '.join(sorted(filter(None, reasons)))} Choose another model."
 
     def _is_loaded(self, spec: ModelSpec) -> bool:
         return self._loaded is not None and any(model.model_id == spec.id for model in self._loaded.status())
@@ -325,3 +293,8 @@ class Library:
     def _check_memory(self, spec: ModelSpec) -> None:
         if self._equipment.check_memory is not None:
             self._equipment.check_memory(spec)
+
+
+def _target(choice: EngineChoice, found: Found) -> Path:
+    """Where a conversion lies: beside the checkpoint, by commit and by all that changes its result."""
+    return found.home / f"{found.key}.{choice.engine}-{choice.precision}-{choice.device or 'cpu'}"

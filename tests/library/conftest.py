@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,13 @@ from playground.catalog.hub import Hub
 from playground.catalog.hub_client import HubClient, Patience
 from playground.catalog.spec import AUTO, ModelSource, ModelSpec
 from playground.domain import Loading, Stage
+from playground.engines.choice import Setup, choose_engine
 from playground.engines.contract import Progress
 from playground.engines.pool import LoadedModel
 from playground.errors import Cancelled, ModelLoadError
 from playground.library.conversion import ConversionRequest
-from playground.library.library import Equipment, Library
+from playground.library.equipment import Equipment
+from playground.library.library import Library
 from tests.hub_stand_in import HubStandIn
 
 PATIENCE = Patience(attempts=3, first=0.01, longest=0.05, silence=5.0, answer=10.0)
@@ -88,7 +91,11 @@ def make_library(hub: HubStandIn, tmp_path: Path, converter: Converting, loaded:
 
         def make(*specs: ModelSpec, offline: bool = False, token: str | None = None, **equipment: Any) -> Library:
             client = HubClient(hub.endpoint, token, offline=offline, patience=PATIENCE)
-            facts = {"engines": ("onnx", "torch"), "converter": converter} | equipment
+            facts = {
+                "engines": ("onnx", "torch"),
+                "converter": converter,
+                "choose": partial(choose_engine, setup=Setup()),
+            } | equipment
             library = Library(
                 catalog=Catalog(specs), hub=Hub(client), folder=tmp_path, equipment=Equipment(**facts), loaded=loaded
             )

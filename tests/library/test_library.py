@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from playground.catalog.catalog import Catalog
 from playground.catalog.rows import read_rows
 from playground.catalog.spec import AUTO, ModelSpec
 from playground.domain import Loading, Queued, Stage
+from playground.engines.choice import Setup, choose_engine
 from playground.errors import (
     Cancelled,
     ConfigError,
@@ -107,7 +109,9 @@ def test_engines_are_chosen_from_what_there_is(make_library: LibraryFactory, hub
     hub.add("o/m", checkpoint())
     library = make_library(SPEC, engines=("torch",))
     assert ready(library).engine == "torch"
-    assert ready(make_library(SPEC, device="cuda"), replace(SPEC, engines=("torch", "onnx"))).precision == "bf16"
+    card = partial(choose_engine, setup=Setup(cuda=True, cuda_engines=frozenset({"torch"})))
+    made = ready(make_library(SPEC, choose=card), replace(SPEC, engines=("onnx", "torch")))
+    assert (made.engine, made.precision) == ("torch", "bf16")
     with pytest.raises(ModelLoadError, match=r"No engine of this playground \(torch\)"):
         ready(library, replace(SPEC, id="x", engines=("onnx",)))
     assert library.state(replace(SPEC, engines=("onnx",))) is ModelState.PARTLY

@@ -1,0 +1,41 @@
+"""What the library is given by whoever builds it: engines, a converter, a look at the memory, the loaded models."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import Protocol
+
+from playground.catalog.spec import ModelSpec
+from playground.engines.choice import EngineChoice
+from playground.engines.pool import LoadedModel
+from playground.library.conversion import Converter
+
+
+class Loaded(Protocol):
+    """Whoever keeps models loaded: the part of `engines.pool.EnginePool` that the library needs."""
+
+    def status(self) -> list[LoadedModel]:
+        """What is loaded right now."""
+        ...
+
+    def unload(self, model_id: str) -> None:
+        """End a model's engine."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Equipment:
+    """What this machine has: the engines there are, which of them runs a model best, and whether a model fits.
+
+    `choose` is asked for the best engine of a row that names those that read its files; it raises ModelLoadError.
+    `check_memory` raises OutOfMemory, with the numbers, for a model that cannot be loaded: it is asked before a
+    download (the row has no `path` then) and once the files are here (`path` is their folder). `native_types` are the
+    architectures that run without code of their own; None: not known, so none is refused here.
+    """
+
+    engines: Collection[str]
+    choose: Callable[[ModelSpec], EngineChoice]
+    check_memory: Callable[[ModelSpec], None] | None = None
+    converter: Converter | None = None
+    native_types: Callable[[], Collection[str]] | None = None
