@@ -178,6 +178,7 @@ def _review(
         policy=moderator.policy,
         policies=dict.fromkeys((moderator.policy.name, *builtin_policies())),
         load=partial(choose_policy, settings, tuple(registry)),
+        held=moderator.meter.held,
     )
     return desk, workbench
 

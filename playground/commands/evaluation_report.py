@@ -7,6 +7,7 @@ from typing import Any
 
 from playground.moderation.evaluation import Evaluation, Outcome
 from playground.moderation.figures import NAMES, Figures
+from playground.moderation.leaks import ARRIVAL
 
 _SHOWN_BROKEN = 20
 _HEADS = ("AUC", "AP", "F1", "precision", "recall", "FPR")
@@ -141,7 +142,8 @@ def _stream_lines(evaluation: Evaluation) -> Iterator[str]:
         return
     yield ""
     yield (
-        f"Streamed {stream['piece']} at a time: {stream['flagged']:,} of {stream['texts']:,} texts flagged, "
+        f"Streamed {stream['piece']} at a time, released by {stream['unit']}: "
+        f"{stream['flagged']:,} of {stream['texts']:,} texts flagged, "
         f"{stream['leaked']:,} leaked, {stream['missed']:,} not stopped; "
         f"{stream['whole_only']:,} flagged only as a whole"
     )
@@ -149,6 +151,7 @@ def _stream_lines(evaluation: Evaluation) -> Iterator[str]:
         ("added ms per text", "added_ms_per_text"),
         ("added ms per release", "added_ms_per_release"),
         ("characters held", "held_characters"),
+        (f"ms held at {ARRIVAL}/s", "held_ms"),
     ):
         spread = stream[key]
         if spread:

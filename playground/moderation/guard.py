@@ -16,6 +16,7 @@ from playground.domain import Action, Direction, Language, Ruling, Verdict
 from playground.errors import DetectorUnavailable
 from playground.moderation.contract import Detector, Screened
 from playground.moderation.fingerprint import Fingerprint
+from playground.moderation.holding import HoldMeter
 from playground.moderation.policy import Policy
 from playground.moderation.redaction import guess_language, redact
 from playground.moderation.remote_images import Fences
@@ -51,6 +52,8 @@ class StreamGuard:
         direction: Direction,
         language: Language = "en",
         fingerprint: Fingerprint | None = None,
+        *,
+        meter: HoldMeter | None = None,
     ) -> None:
         self._policy = policy
         self._detectors = tuple(detector for detector in detectors if detector.scope == "span")
@@ -59,6 +62,8 @@ class StreamGuard:
         self._language: Language = language
         self._asked_in: Language = language
         self._fingerprint = fingerprint or Fingerprint()
+        self._meter = meter or HoldMeter()
+        self._since: float | None = None  # when the first of the characters arrived that wait
         self._unit = UNITS[policy.unit]
         self._parts: list[str] = []
         self._held = 0
@@ -87,6 +92,8 @@ class StreamGuard:
             return _NOTHING
         if not self._detectors and not self._judges:
             return Screened(delta)
+        if self._since is None:
+            self._since = time.perf_counter()
         self._parts.append(delta)
         self._held += len(delta)
         if not self._ready:
@@ -195,6 +202,9 @@ class StreamGuard:
         self._degraded.update(look.failed)
         verdict = self._verdict(look, decided, strictest(decided)) if decided or news else None
         text = self._shown(look, cut)
+        now = time.perf_counter()
+        self._meter.note(self._held, now - (self._since or now))
+        self._since = now if cut < len(look.window) else None
         self._language = guess_language(look.window[look.offset : cut], self._language)
         self._fences.advance(look.window[look.offset : cut])
         self._keep(look.window[max(0, cut - _CONTEXT) : cut], look.window[cut:])

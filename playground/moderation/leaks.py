@@ -25,6 +25,9 @@ from playground.moderation.screening import scan_with
 from playground.moderation.segmentation import UNITS, Unit, unit_ends
 
 _NEIGHBOURS = 12
+ARRIVAL = 200
+"""Characters a second at which an answer is taken to arrive (about 50 tokens), to tell how long text is held back."""
+
 _NOT_COVERED_ALONE = {"remote_image"}  # disarmed rather than covered, and not at all inside code
 
 
@@ -74,13 +77,19 @@ class StreamTrial:
         self._counts["missed"] += start is not None and not stream.blocked
 
     def report(self) -> dict[str, object]:
-        """Counts, milliseconds spent in the guard (per text, and per call that released something), characters held."""
+        """Counts, milliseconds spent in the guard (per text, and per call that released something), and what was held.
+
+        At a release `held_characters` were waiting; the first of them had waited for `held_ms` if the answer came at
+        `ARRIVAL`.
+        """
         return {
             "piece": self._piece,
             **self._counts,
             "added_ms_per_text": _spread(np.array(self._seconds) * 1000),
             "added_ms_per_release": _spread(np.array(self._releasing) * 1000),
             "held_characters": _spread(np.array(self._held, dtype=np.float64)),
+            "held_ms": _spread((np.array(self._held) / ARRIVAL + np.array(self._releasing)) * 1000),
+            "unit": self._policy.unit,
         }
 
     def _note(self, stream: _Stream) -> None:

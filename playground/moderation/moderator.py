@@ -13,6 +13,7 @@ from playground.errors import DetectorUnavailable
 from playground.moderation.contract import Detector, Scope, Screened, facing
 from playground.moderation.fingerprint import Fingerprint
 from playground.moderation.guard import StreamGuard
+from playground.moderation.holding import HoldMeter
 from playground.moderation.policy import Policy, load_policy
 from playground.moderation.redaction import guess_language, redact
 from playground.moderation.registry import DETECTORS, DetectorFactory
@@ -48,7 +49,8 @@ class UnavailableDetector:
 class PolicyModerator:
     """A Moderator under one policy. Detectors keep no state, so it may be shared between threads.
 
-    Rules per language look at what a message is written in, and for an answer at what it is asked for in.
+    Rules per language look at what a message is written in, and for an answer at what it is asked for in. `meter` tells
+    how long answers are held back.
     """
 
     def __init__(
@@ -56,6 +58,7 @@ class PolicyModerator:
     ) -> None:
         self.policy = policy
         self.detectors = detectors
+        self.meter = HoldMeter()
         self._fingerprint = fingerprint or Fingerprint()
         timed = {name: limited(detector, policy.time_limit) for name, detector in detectors.items()}
         self._detectors = {way: tuple(timed[name] for name in policy.detectors[way]) for way in Direction}
@@ -119,7 +122,7 @@ class PolicyModerator:
         """A new guard for one stream; `context` are the turns before it, newest last."""
         policy = self.policy.tailored(language, model_id)
         detectors = [facing(detector, direction, context) for detector in self._detectors[direction]]
-        return StreamGuard(policy, detectors, direction, language, self._fingerprint)
+        return StreamGuard(policy, detectors, direction, language, self._fingerprint, meter=self.meter)
 
     def _seam_findings(self, detectors: Sequence[Detector], text: str, context: Sequence[str]) -> list[Finding]:
         head = text[:_SEAM]

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from playground.domain import Action, Direction, Language, utc_now
 from playground.errors import InvalidRequest
+from playground.moderation.holding import Held
 from playground.moderation.policy import Policy
 from playground.review.cases import case_lines
 from playground.review.examination import DetectorState, Examination, Examiner
@@ -22,7 +23,8 @@ REPLAY_TIME = timedelta(days=30)
 class Workbench:
     """The use cases of the workbench. Every method may raise StorageError.
 
-    `policy` is the one in force; `load` reads another by its name, of which `policies` are the ones on offer.
+    `policy` is the one in force; `load` reads another by its name, of which `policies` are the ones on offer. `held`
+    says how long answers were held back of late, None before the first.
     """
 
     def __init__(
@@ -34,6 +36,7 @@ class Workbench:
         policy: Policy,
         policies: Iterable[str],
         load: Callable[[str], Policy],
+        held: Callable[[], Held | None],
     ) -> None:
         self.policy = policy
         self.policies = tuple(policies)
@@ -41,6 +44,7 @@ class Workbench:
         self._reports = reports
         self._examiner = examiner
         self._load = load
+        self.held = held
 
     def detectors(self) -> list[DetectorState]:
         """Every detector, and whether it can run now."""

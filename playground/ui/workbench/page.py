@@ -41,4 +41,4 @@ def build_workbench(workbench: Workbench, language: Language, *, signed_in: bool
 
 
 def _policy(workbench: Workbench, words: Words) -> dict[str, object]:
-    return asdict(policy_view(workbench.policy, workbench.detectors(), words))
+    return asdict(policy_view(workbench.policy, workbench.detectors(), words, workbench.held()))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from playground.moderation.holding import Held
 from playground.moderation.policy import Policy
 from playground.review.examination import DetectorState
 from playground.ui.words import Words
@@ -31,13 +32,15 @@ class PolicyView:
     detectors: tuple[DetectorRow, ...]
 
 
-def policy_view(policy: Policy, states: Iterable[DetectorState], words: Words) -> PolicyView:
-    """The policy in force."""
+def policy_view(policy: Policy, states: Iterable[DetectorState], words: Words, held: Held | None = None) -> PolicyView:
+    """The policy in force, and how long it held answers back."""
     tried = sum(step.shadow for rules in policy.rules.values() for steps in rules.values() for step in steps)
     facts = [
         (words("workbench.policy_unit"), words(f"workbench.unit_{policy.unit}")),
         (words("workbench.policy_unavailable"), words(f"workbench.unavailable_{policy.unavailable}")),
     ]
+    if held:
+        facts.insert(1, (words("workbench.policy_held"), _held(held, words)))
     if tried:
         facts.append((words("workbench.policy_trial"), words.number(tried)))
     own = [*policy.languages, *policy.models]
@@ -45,6 +48,17 @@ def policy_view(policy: Policy, states: Iterable[DetectorState], words: Words) -
         facts.append((words("workbench.policy_own"), ", ".join(own)))
     warning = words.find(f"workbench.checks_{policy.checks}") or ""
     return PolicyView(policy.name, policy.checks, warning, tuple(facts), tuple(_row(state, words) for state in states))
+
+
+def _held(held: Held, words: Words) -> str:
+    return words(
+        "workbench.held_value",
+        characters=words.number(held.characters),
+        characters_p95=words.number(held.characters_p95),
+        milliseconds=words.number(held.milliseconds),
+        milliseconds_p95=words.number(held.milliseconds_p95),
+        releases=words.number(held.releases),
+    )
 
 
 def _row(state: DetectorState, words: Words) -> DetectorRow:

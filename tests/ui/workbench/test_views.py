@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from playground.domain import Action, Direction, Finding, Ruling
+from playground.moderation.holding import Held
 from playground.moderation.policy import Step, load_policy
 from playground.moderation.registry import DETECTORS
 from playground.review.examination import DetectorState, Examination, Look
@@ -162,3 +163,6 @@ def test_the_policy_in_force(words: Words, name: str, state: str, warned: bool) 
     trial = replace(policy, shadow=True, languages={"vi": policy.rules})
     facts = dict(policy_view(trial, [], words).facts)
     assert facts["Rules of their own"] == "vi"
+    assert "Held back" not in facts
+    facts = dict(policy_view(trial, [], words, Held(1200, 62.4, 140, 310.2, 700)).facts)
+    assert facts["Held back"] == "62 characters for 310 ms (95 %: 140 for 700 ms), over the last 1,200 releases"
