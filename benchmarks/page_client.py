@@ -33,11 +33,11 @@ class PageClient(AbstractContextManager["PageClient"]):
 
     address: str
     language: str = "en"
-    root: str = ""
     query: str = ""
     cookies: dict[str, str] = field(default_factory=dict)
     received: bytearray = field(default_factory=bytearray)
     session: str = field(default_factory=lambda: uuid4().hex)
+    root: str = ""
 
     def __post_init__(self) -> None:
         self.http = httpx.Client(base_url=self.address, timeout=TIMEOUT, follow_redirects=True, cookies=self.cookies)
