@@ -19,10 +19,10 @@ def converted(precision: str) -> Path:
     It is made on first use under `BENCH_CACHE` (default: `playground-bench` in the user's cache folder), in about ten
     seconds. Raises CalledProcessError when the builder fails.
     """
-    cache = Path(os.environ.get("BENCH_CACHE") or Path.home() / ".cache" / "playground-bench")
+    cache = _cache()
     folder = cache / f"llama-135m-{precision}"
     if not (folder / "genai_config.json").exists():
-        source = _checkpoint(cache / "llama-135m")
+        source = checkpoint()
         part = folder.with_suffix(".part")
         shutil.rmtree(part, ignore_errors=True)
         builder = [sys.executable, "-W", "ignore", "-m", "onnxruntime_genai.models.builder"]
@@ -32,7 +32,9 @@ def converted(precision: str) -> Path:
     return folder
 
 
-def _checkpoint(folder: Path) -> Path:
+def checkpoint() -> Path:
+    """The folder as `transformers` saved it, in fp32 safetensors; made on first use."""
+    folder = _cache() / "llama-135m"
     if (folder / "tokenizer_config.json").exists():
         return folder
     import torch  # noqa: PLC0415  only who measures this model pays for loading torch
@@ -57,6 +59,10 @@ def _checkpoint(folder: Path) -> Path:
     LlamaForCausalLM(config).save_pretrained(folder)
     _tokenizer(folder)
     return folder
+
+
+def _cache() -> Path:
+    return Path(os.environ.get("BENCH_CACHE") or Path.home() / ".cache" / "playground-bench")
 
 
 def _tokenizer(folder: Path) -> None:
