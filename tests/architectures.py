@@ -264,7 +264,7 @@ def make_model(name: str, *, seed: int = 7, **changes: Any) -> Any:
     architecture = ARCHITECTURES[name]
     bos, end, pad = range(3)
     special = {"bos_token_id": bos, "eos_token_id": end, "pad_token_id": pad}
-    values = {"vocab_size": VOCABULARY, "initializer_range": 0.3, **special, **architecture.values, **changes}
+    values = {"vocab_size": VOCABULARY, "initializer_range": 0.12, **special, **architecture.values, **changes}
     config = getattr(transformers, architecture.config)(**values)
     build: Callable[[Any], Any] = transformers.AutoModelForCausalLM.from_config
     if architecture.composite:

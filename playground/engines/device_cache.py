@@ -85,6 +85,8 @@ class DeviceCache:
         """Forget a row's tokens behind the first `kept`; the device's memory stays reserved."""
         del kept
         self.versions[row] += 1
+        for state in self.states:
+            state[row] = 0
 
     def _copy(self, source: int, target: int) -> None:
         for buffer in range(len(self._buffers)):

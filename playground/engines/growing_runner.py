@@ -92,9 +92,6 @@ class GrowingRunner:
     ) -> NDArray[np.floating[Any]]:
         """Compute up to `chunk` tokens of a row that already holds `start`; the graph gives every token's logits."""
         del every
-        if start == 0:
-            for state in self.cache.states:
-                state[row] = 0
         ids = np.array([token_ids], np.int64)
         logits = self._compute(range(row, row + 1), ids, np.array([start], np.int64))
         return np.asarray(logits[0])

@@ -124,6 +124,8 @@ class KVCache:
     def release(self, row: int, kept: int = 0) -> None:
         """Forget a row's tokens behind the first `kept` and give their pages back, where the system can do that."""
         self.versions[row] += 1
+        for state in self.states:
+            state[row] = 0
         advice = getattr(mmap, "MADV_DONTNEED", None)
         if advice is None:
             return

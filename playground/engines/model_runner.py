@@ -84,12 +84,9 @@ class ModelRunner:
         ids = np.array([token_ids], np.int64)
         mask = np.zeros((1, count + 1), np.int64)  # one longer than the tokens: a continuation, also of nothing
         mask[0, 0] = start + count
-        places = np.arange(start, start + count, dtype=np.int64)[None]
+        places = self._planes(np.arange(start, start + count, dtype=np.int64)[None])
         logits: NDArray[np.floating[Any]] = self._chunk_logits[:, :count]
-        if start == 0:
-            for state in self.cache.states:
-                state[row] = 0
-        binding = self._bind(range(row, row + 1), ids, mask, self._planes(places), logits)
+        binding = self._bind(range(row, row + 1), ids, mask, places, logits)
         self._run(binding, row, row + 1)
         return np.asarray(logits[0])
 
