@@ -11,6 +11,7 @@ from pathlib import Path
 from playground.catalog.catalog import SHIPPED, Catalog
 from playground.catalog.hub import Hub
 from playground.catalog.hub_client import HubClient
+from playground.catalog.machine import read_machine
 from playground.catalog.own_rows import FILE as OWN_ROWS
 from playground.chat.service import ChatService
 from playground.config import Settings
@@ -18,6 +19,7 @@ from playground.domain import Direction
 from playground.engines.architectures import native_types
 from playground.engines.choice import choose_device, choose_engine, read_setup
 from playground.engines.contract import EngineOptions
+from playground.engines.conversion.job import convert
 from playground.engines.pool import EnginePool
 from playground.engines.registry import ENGINES, check_engine
 from playground.errors import (
@@ -30,6 +32,7 @@ from playground.errors import (
 )
 from playground.library.equipment import Equipment, Loaded
 from playground.library.library import Library
+from playground.library.memory import MemoryPlanner
 from playground.moderation.contract import Moderator, TextModel
 from playground.moderation.fingerprint import Fingerprint, load_key
 from playground.moderation.guard_models.rows import GUARDS, load_guards
@@ -113,9 +116,15 @@ def build(settings: Settings) -> Services:
     return Services(settings, catalog, pool, guard_pool, moderator, decisions, chat, desk, workbench, database, library)
 
 
+def _options(settings: Settings) -> EngineOptions:
+    return EngineOptions(
+        threads=settings.engine_threads, max_batch=settings.max_batch, kv_cache_mb=settings.kv_cache_mb
+    )
+
+
 def _pool(settings: Settings, max_models: int, idle_seconds: float) -> EnginePool:
     return EnginePool(
-        EngineOptions(threads=settings.engine_threads, max_batch=settings.max_batch, kv_cache_mb=settings.kv_cache_mb),
+        _options(settings),
         max_models=max_models,
         idle_seconds=idle_seconds,
         start_seconds=settings.model_start_seconds,
@@ -145,9 +154,14 @@ def _text_models(
 def build_library(settings: Settings, catalog: Catalog, loaded: Loaded | None = None) -> Library:
     """The models on this machine; nothing is asked of any hub yet. Raises ConfigError for a bad `hub_endpoint`."""
     client = HubClient(settings.hub_endpoint, offline=settings.offline)
+    choose = partial(choose_engine, setup=read_setup(), wanted=settings.device)
+    memory = MemoryPlanner(choose, _options(settings), read_machine, loaded.status if loaded is not None else list)
     equipment = Equipment(
         engines=tuple(ENGINES),
-        choose=partial(choose_engine, setup=read_setup(), wanted=settings.device),
+        choose=choose,
+        plan_memory=memory.plan,
+        check_memory=memory.check,
+        converter=convert,
         native_types=native_types,
     )
     return Library(catalog=catalog, hub=Hub(client), folder=settings.data_dir, equipment=equipment, loaded=loaded)

@@ -7,6 +7,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from playground.commands.progress import ProgressLine
@@ -20,6 +21,12 @@ if TYPE_CHECKING:
 
 Command = Callable[["Library", "Catalog", argparse.Namespace], tuple[Any, list[str]]]
 _UNITS = {"K": 1e3, "M": 1e6, "B": 1e9}
+_VERDICTS = {
+    "fits": "{name} fits into this machine's memory.",
+    "fits_with_less_context": "{name} fits with a context of {context:,} tokens.",
+    "one_after_the_other": "{name} fits once idle models are unloaded.",
+    "too_big": "{name} is too big for this machine's memory. Choose a smaller model or precision.",
+}
 
 
 def add_to(parsers: Any) -> None:
@@ -123,9 +130,21 @@ def _remove(library: Library, catalog: Catalog, options: argparse.Namespace) -> 
 
 def _plan(library: Library, catalog: Catalog, options: argparse.Namespace) -> tuple[Any, list[str]]:
     spec = catalog.get(options.model)
-    plan = library.plan(spec)
-    facts = {"id": spec.id, "fits": not plan, "reason": plan}
-    return facts, [plan or f"{spec.name} fits into this machine's memory."]
+    made = library.plan(spec)
+    if made is None:
+        return {"id": spec.id, "verdict": None}, [
+            f"How much memory {spec.name} takes cannot be told before it is here."
+        ]
+    facts = {"id": spec.id, **asdict(made), "total_bytes": made.total_bytes}
+    parts = (
+        ("weights", made.weights_bytes),
+        ("keys and values", made.kv_bytes),
+        ("everything else", made.overhead_bytes),
+        ("together", made.total_bytes),
+        ("free", made.free_bytes),
+    )
+    lines = [f"{_VERDICTS[made.verdict].format(name=spec.name, context=made.context_length)}"]
+    return facts, [*lines, *(f"  {name:<16}{count / 2**30:>8.2f} GiB" for name, count in parts)]
 
 
 def _prepared(library: Library, spec: ModelSpec, *, renew: bool) -> tuple[Any, list[str]]:

@@ -1,38 +1,15 @@
-"""What the library asks of whoever turns a checkpoint into graphs, and which engine needs that."""
+"""Which engine can use which kind of files, and what turns one into the other."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Protocol
 
 from playground.catalog.spec import SourceFormat
-from playground.engines.contract import Device, Progress
+from playground.engines.contract import Progress
+from playground.engines.conversion.request import ConversionRequest
 
-
-@dataclass(frozen=True, slots=True)
-class ConversionRequest:
-    """Turn the checkpoint in `source` into a folder for the ONNX engine, `target`, which does not exist yet.
-
-    `precision` is that of the weights: `int4`, `int8`, `fp16` or `fp32`. `adapter` is the folder of a LoRA adapter to
-    be merged into the checkpoint first.
-    """
-
-    source: Path
-    target: Path
-    precision: str
-    device: Device = "cpu"
-    adapter: Path | None = None
-
-
-class Converter(Protocol):
-    """Turns checkpoints into graphs and checks the result before it returns."""
-
-    def convert(self, request: ConversionRequest, progress: Progress, cancelled: Callable[[], bool]) -> None:
-        """Do it; raises ModelLoadError saying why it refuses, or Cancelled."""
-        ...
-
+Converter = Callable[[ConversionRequest, Progress, Callable[[], bool]], None]
+"""Turns a checkpoint into a folder and checks it; raises ModelLoadError saying why it refuses, or Cancelled."""
 
 NEEDS_CONVERSION: dict[tuple[SourceFormat, str], bool] = {
     ("genai", "onnx"): False,

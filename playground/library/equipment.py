@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Protocol
 
+from playground.catalog.memory_plan import MemoryPlan
 from playground.catalog.spec import ModelSpec
 from playground.engines.choice import EngineChoice
 from playground.engines.pool import LoadedModel
@@ -29,13 +30,15 @@ class Equipment:
     """What this machine has: the engines there are, which of them runs a model best, and whether a model fits.
 
     `choose` is asked for the best engine of a row that names those that read its files; it raises ModelLoadError.
-    `check_memory` raises OutOfMemory, with the numbers, for a model that cannot be loaded: it is asked before a
-    download (the row has no `path` then) and once the files are here (`path` is their folder). `native_types` are the
-    architectures that run without code of their own; None: not known, so none is refused here.
+    `plan_memory` tells what a model would take; `check_memory` raises OutOfMemory, with the numbers, for one that
+    cannot be loaded, and else says how much context fits. Both are asked before a download (the row has no `path`
+    then) and once the files are here (`path` is their folder). `native_types` are the architectures that run without
+    code of their own; None: not known, so none is refused here.
     """
 
     engines: Collection[str]
     choose: Callable[[ModelSpec], EngineChoice]
-    check_memory: Callable[[ModelSpec], None] | None = None
+    plan_memory: Callable[[ModelSpec], MemoryPlan | None] | None = None
+    check_memory: Callable[[ModelSpec], MemoryPlan | None] | None = None
     converter: Converter | None = None
     native_types: Callable[[], Collection[str]] | None = None

@@ -13,14 +13,16 @@ from pathlib import Path
 from playground.catalog.catalog import Catalog
 from playground.catalog.hub import Hub
 from playground.catalog.hub_client import Cancel
+from playground.catalog.memory_plan import MemoryPlan, Verdict
 from playground.catalog.own_rows import OwnRows
 from playground.catalog.spec import AUTO, ModelSource, ModelSpec
 from playground.domain import Loading, Stage
 from playground.engines.choice import EngineChoice
 from playground.engines.contract import Progress
-from playground.errors import Busy, Cancelled, InvalidRequest, ModelLoadError, OutOfMemory
+from playground.engines.conversion.request import ConversionRequest
+from playground.errors import Busy, Cancelled, InvalidRequest, ModelLoadError
 from playground.library.additions import Additions, refuse_code
-from playground.library.conversion import NEEDS_CONVERSION, ConversionRequest
+from playground.library.conversion import NEEDS_CONVERSION
 from playground.library.equipment import Equipment, Loaded
 from playground.library.fetch import Fetcher
 from playground.library.jobs import Jobs, JobView
@@ -109,9 +111,8 @@ class Library:
             return spec
         ready = self._ready(spec)
         if ready is not None:
-            if not self._is_loaded(spec):  # one that is loaded has its memory already
-                self._check_memory(ready)
-            return ready
+            # One that is loaded has its memory already.
+            return ready if self._is_loaded(spec) else self._fitted(ready)
         return self.make_ready(spec, progress, cancelled)
 
     def make_ready(self, spec: ModelSpec, progress: Progress, cancelled: Cancel, *, renew: bool = False) -> ModelSpec:
@@ -120,13 +121,11 @@ class Library:
             return spec
         return self._jobs.run(spec.id, partial(self._make, spec, renew=renew), progress, cancelled)
 
-    def plan(self, spec: ModelSpec) -> str:
-        """Why this machine has not enough memory for a model; empty when it has, or when nobody can tell."""
-        try:
-            self._check_memory(self._ready(spec) or spec if spec.source is not None else spec)
-        except OutOfMemory as error:
-            return str(error)
-        return ""
+    def plan(self, spec: ModelSpec) -> MemoryPlan | None:
+        """What a model would take of this machine's memory, and whether that fits; None when nobody can tell."""
+        if self._equipment.plan_memory is None:
+            return None
+        return self._equipment.plan_memory(self._ready(spec) or spec if spec.source is not None else spec)
 
     def pull(self, spec: ModelSpec) -> JobView:
         """Begin to make a model ready, asking the Hub for the newest state of its branch; it goes on by itself.
@@ -184,7 +183,7 @@ class Library:
         """Fetch, then the first engine that can use the files, converting where it must. Runs on a job's thread."""
         if spec.unavailable:
             raise ModelLoadError(f"{spec.name} cannot be made ready here. {spec.unavailable['en']}")
-        self._check_memory(spec)
+        self._fitted(spec)
         choices = self._choices(spec)
         if not choices:
             raise ModelLoadError(
@@ -198,7 +197,7 @@ class Library:
                 found = self._shelf.find(spec)
             if found is None:
                 raise ModelLoadError(f"The files of {spec.name} are not here. Download the model again.")
-            self._check_memory(replace(spec, path=found.folder))
+            self._fitted(replace(spec, path=found.folder))
             for choice in choices:
                 made = self._made(spec, choice, found)
                 if made is None and self._convert(spec, choice, found, (progress, cancelled)):
@@ -246,7 +245,7 @@ class Library:
         try:
             shutil.rmtree(part, ignore_errors=True)
             part.parent.mkdir(parents=True, exist_ok=True)
-            self._equipment.converter.convert(request, *watch)
+            self._equipment.converter(request, *watch)
             part.replace(target)
         except ModelLoadError as error:
             self._refused[target] = str(error)
@@ -290,9 +289,12 @@ class Library:
     def _is_loaded(self, spec: ModelSpec) -> bool:
         return self._loaded is not None and any(model.model_id == spec.id for model in self._loaded.status())
 
-    def _check_memory(self, spec: ModelSpec) -> None:
-        if self._equipment.check_memory is not None:
-            self._equipment.check_memory(spec)
+    def _fitted(self, spec: ModelSpec) -> ModelSpec:
+        """The row with as much context as there is memory for. Raises OutOfMemory when that is too little."""
+        made = self._equipment.check_memory(spec) if self._equipment.check_memory is not None else None
+        if made is None or made.verdict is not Verdict.FITS_WITH_LESS_CONTEXT:
+            return spec
+        return replace(spec, context_length=made.context_length)
 
 
 def _target(choice: EngineChoice, found: Found) -> Path:

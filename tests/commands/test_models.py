@@ -21,7 +21,7 @@ from tests.hub_stand_in import Fault, HubStandIn
 from tests.library.models import checkpoint, genai
 
 ROOT = Path(__file__).parents[2]
-PIP = SHIPPED.parents[1] / "embedded" / "pip" / "int8"
+PIP = SHIPPED[0].parents[1] / "embedded" / "pip" / "int8"
 
 
 @pytest.fixture(autouse=True)

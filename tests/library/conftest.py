@@ -18,9 +18,9 @@ from playground.catalog.spec import AUTO, ModelSource, ModelSpec
 from playground.domain import Loading, Stage
 from playground.engines.choice import Setup, choose_engine
 from playground.engines.contract import Progress
+from playground.engines.conversion.request import ConversionRequest
 from playground.engines.pool import LoadedModel
 from playground.errors import Cancelled, ModelLoadError
-from playground.library.conversion import ConversionRequest
 from playground.library.equipment import Equipment
 from playground.library.library import Library
 from tests.hub_stand_in import HubStandIn
@@ -93,7 +93,7 @@ def make_library(hub: HubStandIn, tmp_path: Path, converter: Converting, loaded:
             client = HubClient(hub.endpoint, token, offline=offline, patience=PATIENCE)
             facts = {
                 "engines": ("onnx", "torch"),
-                "converter": converter,
+                "converter": converter.convert,
                 "choose": partial(choose_engine, setup=Setup()),
             } | equipment
             library = Library(

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from playground.engines.contract import Device, EngineOptions
 from playground.engines.conversion.reference import KEPT, Passage
 from playground.engines.model_files import read_model_files
-from playground.engines.model_runner import Runner
+from playground.engines.runner import Runner
 from playground.engines.runners import load_runner
 from playground.errors import EngineError, ModelLoadError, OutOfMemory
 
