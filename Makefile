@@ -1,12 +1,13 @@
 # make run [PORT=…] [HOST=…]   environment, dependencies, start
 # make test                    environment, dependencies, linters, every test
 # make install | lint | bench
+# make test-extended             what takes too long for every run: peers that have to be compiled
 PYTHON ?= python3
 HOST ?= 127.0.0.1
 PORT ?= 7860
 BIN := .venv/bin
 
-.PHONY: run test install install-dev lint bench
+.PHONY: run test test-extended install install-dev lint bench
 
 run: install
 	$(BIN)/python app.py --host $(HOST) --port $(PORT)
@@ -16,6 +17,9 @@ install: .venv/.app
 test: install-dev lint
 	sh tests/install-browser.sh
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+test-extended: install-dev .venv/llama/.done
+	LLAMA_PYTHON=$(CURDIR)/.venv/llama/bin/python $(BIN)/python -m pytest tests/extended $(PYTEST_ARGS)
 
 lint: install-dev
 	$(BIN)/ruff check .
@@ -39,3 +43,10 @@ install-dev: .venv/.dev
 .venv/.dev: requirements-dev.txt requirements.txt | .venv/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	touch $@ .venv/.app
+
+# Compiles llama.cpp for processors with AVX2: its own choice for this machine crashes on some (AMX).
+.venv/llama/.done: tests/extended/requirements.txt | .venv/bin/python
+	$(PYTHON) -m venv .venv/llama
+	CMAKE_ARGS="-DGGML_NATIVE=OFF -DGGML_AVX2=ON -DGGML_FMA=ON -DGGML_F16C=ON" .venv/llama/bin/python -m pip install \
+		--quiet --disable-pip-version-check -r tests/extended/requirements.txt
+	touch $@

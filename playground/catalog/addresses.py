@@ -1,4 +1,4 @@
-"""Which addresses may be asked for models: the Hub that is set, and the public hosts it names for large files."""
+"""Which addresses may be asked: the Hub, the public hosts it names for large files, and servers that run models."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ from playground.errors import ConfigError, HubError
 
 _FAKE = ipaddress.ip_network("198.18.0.0/15")
 """Names resolve to this range where a local proxy answers for the whole network; nothing else lives there."""
+
+_SHARED = ipaddress.ip_network("100.64.0.0/10")
+"""RFC 6598: what many private networks are built on."""
 
 
 def check_endpoint(address: str) -> str:
@@ -55,10 +58,29 @@ def origin(address: str) -> tuple[str, str, int]:
 
 def is_loopback(host: str) -> bool:
     """Whether the host is this machine, by name or number."""
+    number = _number(host)
+    return host == "localhost" if number is None else number.is_loopback
+
+
+def is_private(host: str) -> bool:
+    """Whether an IP address belongs to this machine or to a network that is nobody else's; False for names."""
+    number = _number(host)
+    if number is None or number.is_unspecified or number.is_multicast:
+        return False
+    return number.is_private or (number.version == 4 and number in _SHARED)
+
+
+def is_address(host: str) -> bool:
+    """Whether a host is an IP address and not a name."""
+    return _number(host) is not None
+
+
+def _number(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     try:
-        return ipaddress.ip_address(host).is_loopback
+        number = ipaddress.ip_address(host.partition("%")[0])
     except ValueError:
-        return host == "localhost"
+        return None
+    return (number.version == 6 and number.ipv4_mapped) or number
 
 
 def _is_safe(scheme: str, host: str) -> bool:
@@ -74,9 +96,8 @@ def _is_public(host: str) -> bool:
 
 
 def _is_public_number(number: str) -> bool:
-    address = ipaddress.ip_address(number.partition("%")[0])
-    address = getattr(address, "ipv4_mapped", None) or address
-    return address.is_global or address in _FAKE
+    address = _number(number)
+    return address is not None and (address.is_global or address in _FAKE)
 
 
 def _not_there(host: str) -> HubError:

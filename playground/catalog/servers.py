@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from dataclasses import MISSING, dataclass, fields
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
+from playground.catalog.addresses import is_address, is_loopback, is_private
+
 _ENVIRONMENT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _OURS = "PLAYGROUND_"  # those names are settings, and an unknown setting is refused
-_SHARED = ipaddress.ip_network("100.64.0.0/10")  # RFC 6598: what many private networks are built on
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,35 +53,6 @@ def parse_servers(value: object) -> tuple[ModelServer, ...]:
         if place in places[: number - 1]:
             raise ValueError(f"names {place[0]} twice (number {number}); one is enough.")
     return servers
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host is this machine."""
-    if host.lower() == "localhost":
-        return True
-    address = _address(host)
-    return address is not None and address.is_loopback
-
-
-def is_private(host: str) -> bool:
-    """Whether an IP address belongs to this machine or to a network that is nobody else's; False for names."""
-    address = _address(host)
-    if address is None or address.is_unspecified or address.is_multicast:
-        return False
-    return address.is_private or (address.version == 4 and address in _SHARED)
-
-
-def is_address(host: str) -> bool:
-    """Whether a host is an IP address and not a name."""
-    return _address(host) is not None
-
-
-def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return None
-    return (address.version == 6 and address.ipv4_mapped) or address
 
 
 def _server(table: dict[str, Any], number: int) -> ModelServer:

@@ -76,10 +76,22 @@ def _facts(spec: ModelSpec, words: Words) -> tuple[tuple[str, str], ...]:
 
 
 def _servers(servers: Servers, words: Words) -> list[tuple[str, str]]:
+    """How many answer; each of them in the fact's hint."""
     if not servers:
         return []
     up = words.number(sum(server.up for server in servers))
-    return [(words("model.servers"), words("model.servers_value", up=up, count=words.number(len(servers))))]
+    hint = "\n".join(_server_line(server, words) for server in servers)
+    return [(hint, words("model.servers_value", up=up, count=words.number(len(servers))))]
+
+
+def _server_line(server: ServerHealth, words: Words) -> str:
+    if not server.up:
+        since = f"{server.since:%Y-%m-%d %H:%M:%S} UTC"
+        return words("model.server_down", server=server.label, since=since, error=server.error)
+    if server.first_token is None:
+        return words("model.server_new", server=server.label)
+    first, busy = words.number(server.first_token, 2), words.number(server.in_flight)
+    return words("model.server_up", server=server.label, busy=busy, first=first)
 
 
 def short_count(count: int, words: Words) -> str:

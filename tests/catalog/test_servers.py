@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from playground.catalog.addresses import is_loopback, is_private
 from playground.catalog.catalog import Catalog
-from playground.catalog.servers import ModelServer, is_loopback, is_private, parse_servers
+from playground.catalog.servers import ModelServer, parse_servers
 from playground.errors import ConfigError
 
 ROW = """

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
+from playground.catalog.servers import ModelServer
 from playground.chat.run import RunSnapshot
 from playground.domain import (
     Action,
@@ -23,6 +25,7 @@ from playground.domain import (
     Usage,
     Verdict,
 )
+from playground.engines.contract import ServerHealth
 from playground.services import Services
 from playground.ui.conversations_view import LONGEST_LIST, listed
 from playground.ui.live_view import Live, live_line
@@ -197,3 +200,30 @@ def test_the_list_names_every_conversation_and_is_bounded(words: Words) -> None:
     assert len(view.items) == LONGEST_LIST
     assert view.items[0].title == "New conversation"
     assert (view.active, view.query) == (many[0].id, "query")
+
+
+def test_cards_say_where_a_remote_model_runs_and_how_its_servers_do(services: Services, words: Words) -> None:
+    here = ModelServer(url="http://127.0.0.1:1/v1")
+    away = ModelServer(url="https://gpu.example.org/v1"), ModelServer(url="https://gpu.example.org:8443/v1")
+    specs = [
+        replace(services.catalog.get("echo"), id=name, servers=servers)
+        for name, servers in (("near", (here,)), ("far", (here, *away)))
+    ]
+    when = datetime(2026, 11, 25, 17, 2, tzinfo=UTC)
+    health = (
+        ServerHealth("a", up=True, since=when, in_flight=2, first_token=0.25),
+        ServerHealth("b", up=False, since=when, error="server_unreachable"),
+        ServerHealth("c", up=True, since=when),
+    )
+    near, far = model_cards(specs, {}, words, {"far": health})
+    assert (near.location, dict(near.facts)["Runs on"]) == ("", "this machine")
+    assert (far.location, dict(far.facts)["Runs on"]) == ("gpu.example.org", "gpu.example.org")
+    hint, count = far.facts[-1]
+    assert count == "2 of 3 servers answer"
+    assert hint.split("\n") == [
+        "a: answers; 2 requests in flight, first token after 0.25 s",
+        "b: down since 2026-11-25 17:02:00 UTC (server_unreachable)",
+        "c: not asked yet",
+    ]
+    assert len(near.facts) == len(far.facts) - 1
+    assert dict(model_cards(specs, {}, load_words("vi"))[1].facts)["Chạy trên"] == "gpu.example.org"

@@ -18,7 +18,8 @@ from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from playground.catalog.servers import ModelServer, is_address, is_private
+from playground.catalog.addresses import is_address, is_private
+from playground.catalog.servers import ModelServer
 from playground.engines.remote.chunks import read_json
 from playground.engines.remote.faults import Fault, Malformed, Remedy
 from playground.errors import ServerRefused, ServerUnreachable

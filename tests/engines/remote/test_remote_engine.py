@@ -230,3 +230,21 @@ def test_usage_may_come_in_the_last_piece_or_not_at_all(serve: Serve, connect: C
     with_it, without = serve([HEAD, piece("ok"), event(last)]), serve([HEAD, piece("ok"), event(b"[DONE]")])
     assert ask(connect(with_it)).usage == Usage(5, 2)
     assert ask(connect(without)).usage is None
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"connect_seconds": 0}, "cannot be used: connect_seconds is 0; it must be above 0"),
+        ({"first_token_seconds": 1e9}, "first_token_seconds is 1e.09; it must be above 0 and at most 86,400"),
+        ({"between_tokens_seconds": -1.0}, "between_tokens_seconds is -1"),
+        ({"rounds": 0}, "rounds is 0; it must be from 1 to 10"),
+        ({"rounds": 1.5}, "has 1.5 for rounds; it must be of type int"),
+        ({"connect_seconds": True}, "has True for connect_seconds; it must be of type float"),
+        ({"retries": 2}, "option named retries; remote knows: between_tokens_seconds, connect_seconds, first_token"),
+    ],
+)
+def test_options_out_of_range_are_named(options: dict[str, Any], sentence: str) -> None:
+    spec = remote_spec([{"url": "https://example.org/v1"}], **options)
+    with pytest.raises(ModelLoadError, match=sentence):
+        kind_of(spec).create(spec, EngineOptions(), lambda _: None)
