@@ -19,6 +19,7 @@ class EmbeddedClassifier:
     """
 
     name = "embedded"
+    prompt = True
     reach = 0
     scope: Scope = "unit"
 

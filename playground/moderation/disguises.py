@@ -119,6 +119,8 @@ def _decoded(text: str) -> Iterator[tuple[tuple[int, int], str]]:
 def _readable(span: tuple[int, int], content: bytes) -> Iterator[tuple[tuple[int, int], str]]:
     """What is text, mostly of letters and spaces; random bytes hardly ever are."""
     decoded = content.decode("utf-8", errors="ignore")
-    fine = sum(char.isalpha() or char in " .,;:!?'\n" for char in decoded)
-    if len(decoded) >= 8 and fine >= 0.85 * max(len(decoded), len(content) / 2) and " " in decoded.strip():
+    least = 0.85 * max(len(decoded), len(content) / 2)
+    if len(decoded) < max(8, least) or " " not in decoded.strip():
+        return
+    if sum(char.isalpha() or char in " .,;:!?'\n" for char in decoded) >= least:
         yield span, decoded

@@ -11,6 +11,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from operator import itemgetter
 
 from playground.domain import Finding
 from playground.moderation.attack_cues import CATEGORIES, Cue, CueSet
@@ -57,6 +58,7 @@ class PromptAttackDetector:
 
     name = "prompt_attacks"
     reach = 1024
+    prompt = True
     scope: Scope = "span"
 
     def __init__(self, cues: CueSet) -> None:
@@ -81,8 +83,8 @@ class PromptAttackDetector:
 
     def _read(self, reading: Reading) -> Iterator[Finding]:
         taken: list[tuple[int, int]] = []  # in order, apart from each other
-        for group in sorted(_groups(self._sightings(reading.text), reading.text), key=_score, reverse=True):
-            score = _score(group)
+        groups = ((_score(group), group) for group in _groups(self._sightings(reading.text), reading.text))
+        for score, group in sorted(groups, key=itemgetter(0), reverse=True):
             start, end = group[0].start, max(sighting.end for sighting in group)
             place = bisect_right(taken, (start, start))
             near = taken[max(0, place - 1) : place + 1]
@@ -91,9 +93,7 @@ class PromptAttackDetector:
             if not any(reading.disguised(sighting.start, sighting.end) for sighting in group):
                 continue
             taken.insert(place, (start, end))
-            if reading.disguise:
-                score = 1 - (1 - score) * (1 - _DISGUISED)
-            yield self._finding(reading, group, score)
+            yield self._finding(reading, group, 1 - (1 - score) * (1 - _DISGUISED) if reading.disguise else score)
 
     def _finding(self, reading: Reading, group: list[_Sighting], score: float) -> Finding:
         strongest = max(group, key=lambda sighting: sighting.weight)

@@ -23,6 +23,7 @@ _ODD = re.compile(rf"(?<![^\W_])[^\W\d_]*+(?:[{SYMBOLS}\d]{{1,3}}+[^\W\d_]*+)+")
 # Ordinary text has few of these: a symbol or digit before or inside of a chunk, or one that ends it as a letter.
 _ODD_HINT = re.compile(rf"[{SYMBOLS}\d](?:(?=[^\W_])|(?<=[^\W\d_][@$!*+|\d]))")
 _REPEAT = re.compile(r"([^\W\d_])\1\1")
+_RUN = re.compile(r"(\w)\1{2,}")
 _REPEATED = re.compile(r"(?<![^\W_])[^\W_]*?([^\W\d_])\1\1[^\W_]*")
 _SPELLED = re.compile(r"(?<![^\W_])[^\W\d_](?:(?:[^\w]{1,2}|_)[^\W\d_](?![^\W_])){2,}")
 _TRIPLE = re.compile(r"(?<![^\W_])[^\W\d_](?:[^\w]{1,2}|_)[^\W\d_](?:[^\w]{1,2}|_)[^\W\d_](?![^\W_])")
@@ -194,11 +195,8 @@ def _squeezed(lexicon: Lexicon, word: str) -> Entry | None:
     """The entry that `word` is with some letters repeated more often than they should be (three times or more)."""
     if not _REPEAT.search(word):
         return None
-    for kept in (r"\1", r"\1\1"):
-        entry = lexicon.entries.get(re.sub(r"(\w)\1{2,}", kept, word))
-        if entry:
-            return entry
-    return None
+    once = _RUN.sub(lambda run: run[1], word)
+    return lexicon.entries.get(once) or lexicon.entries.get(_RUN.sub(lambda run: run[1] * 2, word))
 
 
 def _spelled(lexicon: Lexicon, view: str) -> Iterator[Match]:
