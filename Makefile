@@ -19,6 +19,7 @@ test: install-dev lint
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 test-extended: install-dev .venv/llama/.done
+	$(BIN)/python -m pytest -m extended $(PYTEST_ARGS)
 	LLAMA_PYTHON=$(CURDIR)/.venv/llama/bin/python $(BIN)/python -m pytest tests/extended $(PYTEST_ARGS)
 
 lint: install-dev
