@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -161,6 +162,10 @@ class Jobs:
         except PlaygroundError as failure:
             error = failure
             log.info("preparing %s ended: %s", job.model_id, failure.code)
+        except Exception as failure:  # noqa: BLE001  the last line of a thread: waiters are told InternalError
+            place = traceback.extract_tb(failure.__traceback__)[-1]
+            what = type(failure).__name__
+            log.error("preparing %s: %s in %s, line %s", job.model_id, what, place.name, place.lineno)  # noqa: TRY400
         finally:
             with self._changed:
                 job.error, job.done = error, True

@@ -60,7 +60,6 @@ def test_a_job_without_progress_is_given_up() -> None:
     assert ended.done
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_a_mistake_in_the_work_becomes_a_typed_error() -> None:
     def work(progress: Progress, cancelled: Callable[[], bool]) -> ModelSpec:
         raise ZeroDivisionError
