@@ -18,6 +18,7 @@ from playground.moderation.segmentation import UNITS
 from playground.review.numbers import OTHER, UNAVAILABLE, Dimension, Period
 from playground.storage.reports import LABELS, Kind
 from playground.ui import words as module
+from playground.ui.picker_tab import SIZES
 from playground.ui.settings_view import FIELDS
 from playground.ui.words import LANGUAGES, Words, load_words
 
@@ -31,7 +32,11 @@ SIDES = ("input", "output")
 FROM_DATA = {
     *(f"live.{stage.value}" for stage in Stage),
     *(f"settings.{field.name}{end}" for field in FIELDS for end in ("", "_hint")),
-    *(f"picker.{state}" for state in ("loaded", "loading", "ready")),
+    *(f"picker.{state}" for state in ("loaded", "loading", "ready", "absent", "partly", "working")),
+    *(f"picker.{stage}" for stage in (Stage.DOWNLOADING, Stage.CONVERTING)),
+    *(f"picker.fetch_{state}" for state in ("absent", "partly")),
+    *(f"picker.sort_{sort}" for sort in ("downloads", "likes", "trending_score", "last_modified")),
+    *(f"picker.size_{size or 'any'}" for size in SIZES),
     *(f"model.{code}" for code in LANGUAGES),
     *(f"notice.{side}_blocked{end}" for side in SIDES for end in ("", "_text", "_next")),
     *(f"notice.{kind}_{side}{end}" for kind in ("warned", "redacted") for side in SIDES for end in ("", "_text")),
