@@ -8,6 +8,7 @@ PlaygroundError                      code                  HTTP
 │   ├── UnknownDecision              unknown_decision      404
 │   ├── MessageTooLong               message_too_long      413
 │   ├── ContextTooLong               context_too_long      400
+│   ├── NotTheOperator               not_the_operator      403
 │   └── Busy                         busy                  409
 ├── ConfigError                      bad_config            500   the operator can mend it
 ├── EngineError                      engine_error          500
@@ -94,6 +95,13 @@ class ContextTooLong(UserError):
     """The newest message alone does not fit into the model's context window."""
 
     code = "context_too_long"
+
+
+class NotTheOperator(UserError):
+    """Only whoever runs the playground may do this."""
+
+    code = "not_the_operator"
+    http_status = 403
 
 
 class Busy(UserError):

@@ -160,6 +160,10 @@ class ChatService:
         )
         return self._store.get(owner, conversation_id)
 
+    def speeds(self) -> dict[str, float]:
+        """How fast each model wrote lately on this machine: the median of its last answers, in tokens per second."""
+        return self._store.speeds()
+
     def delete(self, owner: str, conversation_id: str) -> None:
         """Put a conversation away, and stop the answer in it; it can be restored for `UNDO_TIME`."""
         self._store.delete(owner, check_id(conversation_id))

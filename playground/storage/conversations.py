@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, replace
 from datetime import datetime
+from statistics import median
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, delete, exists, insert, or_, select, update
 
-from playground.domain import Conversation, FinishReason, Message, SamplingParams, utc_now
+from playground.domain import Conversation, FinishReason, Message, SamplingParams, Timings, Usage, utc_now
 from playground.errors import UnknownConversation
 from playground.storage.database import Database
 from playground.storage.records import conversation_of, conversation_record, message_of, message_record
@@ -59,6 +60,19 @@ class ConversationStore:
         if row is None:
             raise _unknown()
         return conversation_of(row)
+
+    def speeds(self, answers: int = 500) -> dict[str, float]:
+        """The median decoding speed per model over the newest `answers` answers of everybody, in tokens per second."""
+        columns = (messages.c.model_id, messages.c.usage, messages.c.timings)
+        told = select(*columns).where(messages.c.timings.is_not(None), messages.c.model_id.is_not(None))
+        newest = told.order_by(messages.c.created_at.desc()).limit(answers)
+        seen: dict[str, list[float]] = {}
+        with self._database.read() as connection:
+            for model_id, usage, timings in connection.execute(newest):
+                speed = Timings(**timings).tokens_per_second(Usage(**(usage or {})).completion_tokens)
+                if speed is not None:
+                    seen.setdefault(model_id, []).append(speed)
+        return {model_id: median(speeds) for model_id, speeds in seen.items()}
 
     def listed(self, owner: str, query: str = "") -> list[Conversation]:
         """The conversations of `owner` (newest first, at most `MOST_LISTED`) with `query` in title or messages."""

@@ -43,7 +43,7 @@ def build_page(services: Services, language: Language, doorkeeper: Doorkeeper) -
     demo = gr.Blocks(title=title, analytics_enabled=False, fill_width=True, fill_height=True)
     with demo:
         page = _lay_out()
-        _wire(page, context, demo)
+        _wire(page, context, doorkeeper, demo)
         _wire_foot(page, doorkeeper, demo)
     demo.state_session_capacity = SESSIONS
     demo.queue(max_size=None, default_concurrency_limit=None, api_open=False)
@@ -77,7 +77,7 @@ def render(page: Page, view: ChatView, context: Context) -> Updates:
     }
 
 
-def _wire(page: Page, context: Context, demo: gr.Blocks) -> None:
+def _wire(page: Page, context: Context, doorkeeper: Doorkeeper, demo: gr.Blocks) -> None:
     chat, words = context.services.chat, context.words
 
     def settle(view: ChatView | None, request: gr.Request) -> Updates:
@@ -104,10 +104,11 @@ def _wire(page: Page, context: Context, demo: gr.Blocks) -> None:
     canvas = Canvas(context, page.state, components, lambda view: render(page, view, context), following)
     chat_tab.wire_chat_tab(page.chat, canvas, context)
     conversations_tab.wire_conversations_tab(page.conversations, canvas, context)
-    picker_tab.wire_picker_tab(page.picker, canvas, context)
+    picker_tab.wire_picker_tab(page.picker, canvas, context, doorkeeper)
     settings_tab.wire_settings_tab(page.settings, canvas, context)
     demo.load(on_load, [page.state], canvas.outputs, queue=False, **QUIET)
-    demo.load(lambda: picker_tab.render_models(page.picker, context), None, [page.picker.models], queue=False, **QUIET)
+    models = picker_tab.showing(page.picker, context, doorkeeper)
+    demo.load(models, None, [page.picker.models], queue=False, **QUIET)
 
 
 def _wire_foot(page: Page, doorkeeper: Doorkeeper, demo: gr.Blocks) -> None:

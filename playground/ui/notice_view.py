@@ -64,9 +64,14 @@ def error_notice(error: PlaygroundError, words: Words) -> Notice:
 
 def failure_notice(code: str, sentence: str, words: Words, *, retry: bool = False) -> Notice:
     """The card of a failure known by its code; `sentence` is the English one that came with it."""
-    known = words.find(f"error.{code}") or words("error.error")
-    text = sentence if words.language == "en" and sentence else known
-    return Notice("error", words("error.title"), text, retry=retry)
+    return Notice("error", words("error.title"), failure_sentence(code, sentence, words), retry=retry)
+
+
+def failure_sentence(code: str, sentence: str, words: Words) -> str:
+    """What to say of a failure: English has the exact sentence, other languages one for each code."""
+    if words.language == "en" and sentence:
+        return sentence
+    return words.find(f"error.{code}") or words("error.error")
 
 
 def message_notices(message: Message, words: Words) -> tuple[Notice, ...]:

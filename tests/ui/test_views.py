@@ -7,6 +7,9 @@ from datetime import UTC, datetime
 
 import pytest
 
+from playground.catalog.hub import HubRow
+from playground.catalog.memory_plan import MemoryPlan
+from playground.catalog.memory_plan import Verdict as MemoryVerdict
 from playground.catalog.servers import ModelServer
 from playground.chat.run import RunSnapshot
 from playground.domain import (
@@ -14,6 +17,7 @@ from playground.domain import (
     Checking,
     Conversation,
     Direction,
+    Download,
     Finding,
     FinishReason,
     Loading,
@@ -26,12 +30,14 @@ from playground.domain import (
     Verdict,
 )
 from playground.engines.contract import ServerHealth
+from playground.errors import Cancelled, DiskFull, PlaygroundError
+from playground.library.jobs import JobView
 from playground.services import Services
 from playground.ui.conversations_view import LONGEST_LIST, listed
 from playground.ui.live_view import Live, live_line
 from playground.ui.message_view import chat_messages, message_rows, message_stats
 from playground.ui.notice_view import end_notice, failure_notice, message_notices, verdict_notice
-from playground.ui.picker_view import choosable, model_cards, short_count, short_size
+from playground.ui.picker_view import JobLine, Situation, choosable, found_cards, model_cards, short_count, short_size
 from playground.ui.words import Words, load_words
 
 
@@ -167,24 +173,92 @@ def test_the_stage_of_an_answer(
     assert live_line(snapshot, "Pip", words) == line
 
 
-def test_only_models_that_are_here_can_be_chosen(services: Services) -> None:
-    assert [spec.id for spec in choosable(services.catalog)] == ["pip", "pip-fp32", "echo"]
-    guard = replace(services.catalog.get("qwen3guard-0.6b"), engine="echo")
-    gone = replace(services.catalog.get("mpt-7b"), engine="echo")
-    here = replace(services.catalog.get("qwen3-0.6b"), engine="echo")
-    assert choosable([guard, gone, here]) == [here]
+def test_guards_and_models_that_cannot_run_are_not_offered(services: Services) -> None:
+    offered = {spec.id for spec in choosable(services.catalog)}
+    assert {"pip", "echo", "qwen3-0.6b"} <= offered
+    assert not {"qwen3guard-0.6b", "mpt-7b"} & offered
 
 
 def test_cards_say_what_a_model_is(services: Services, words: Words) -> None:
-    cards = {card.id: card for card in model_cards(services.catalog, {"echo": "loaded"}, words)}
+    now = Situation(loaded={"echo": "loaded"}, speeds={"echo": 41.4})
+    cards = {card.id: card for card in model_cards(services.catalog, now, words)}
     assert set(cards) == {spec.id for spec in services.catalog}
     assert cards["echo"].state == "loaded"
+    assert dict(cards["echo"].facts)["Measured on this machine"] == "41 tokens/s"
     assert cards["pip"].state == "ready"
     facts = dict(cards["pip"].facts)
     assert facts["Licence"] == "Apache-2.0"
     assert facts["Languages"] == "English, Vietnamese"
-    vietnamese = {card.id: card for card in model_cards(services.catalog, {}, load_words("vi"))}
+    vietnamese = {card.id: card for card in model_cards(services.catalog, Situation(), load_words("vi"))}
     assert vietnamese["pip"].description != cards["pip"].description
+
+
+def test_what_can_answer_at_once_comes_first_and_only_the_operator_can_fetch(services: Services, words: Words) -> None:
+    specs = [services.catalog.get(model_id) for model_id in ("qwen3-0.6b", "llama3.2-1b", "echo")]
+    states = {spec.id: services.library.state(spec) for spec in specs}
+    for operator in (True, False):
+        echo, *absent = model_cards(specs, Situation(states, operator=operator), words)
+        assert echo.id == "echo"
+        assert [card.state for card in absent] == ["absent", "absent"]
+        assert [card.fetch for card in absent] == (["Download"] * 2 if operator else ["", ""])
+        assert "agreement" in absent[1].note
+
+
+@pytest.mark.parametrize(
+    ("news", "error", "line", "note"),
+    [
+        (Queued(2), None, JobLine("Waiting in line, place 2…", None), ""),
+        (Loading(Stage.CONVERTING, 0.5), None, JobLine("Preparing for this machine…", 0.5), ""),
+        (
+            Loading(Stage.DOWNLOADING, 0.25, download=Download(250_000_000, 10**9, 5e6, 150.0)),
+            None,
+            JobLine("250.0 MB of 1.0 GB, 5.0 MB/s, 2 min left", 0.25),
+            "",
+        ),
+        (Loading(Stage.DOWNLOADING, None, download=Download(1000, 2000)), None, JobLine("1 kB of 2 kB", None), ""),
+        (Loading(Stage.DOWNLOADING), DiskFull("The disk is full."), None, "The disk is full."),
+        (Loading(Stage.DOWNLOADING), Cancelled("Stopped."), None, ""),
+    ],
+)
+def test_a_card_tells_what_is_being_done(
+    services: Services, news: Loading | Queued, error: PlaygroundError | None, line: JobLine | None, note: str
+) -> None:
+    spec = services.catalog.get("qwen3-0.6b")
+    job = JobView("1", spec.id, news, done=error is not None, error=error, waiters=0)
+    states = {spec.id: services.library.state(spec)}
+    (card,) = model_cards([spec], Situation(states, jobs={spec.id: job}), load_words("en"))
+    assert card.job == line
+    assert card.note == note
+    assert card.state == ("working" if line else "absent")
+
+
+@pytest.mark.parametrize(
+    ("verdict", "sentence"),
+    [
+        (MemoryVerdict.FITS, "Fits into memory. Needs 3.0 GB, 8.0 GB free."),
+        (
+            MemoryVerdict.FITS_WITH_LESS_CONTEXT,
+            "Fits with a shorter context of 2,048 tokens. Needs 3.0 GB, 8.0 GB free.",
+        ),
+        (MemoryVerdict.TOO_BIG, "Too big for this machine. Needs 3.0 GB, 8.0 GB free."),
+    ],
+)
+def test_a_card_tells_whether_the_model_fits(
+    services: Services, words: Words, verdict: MemoryVerdict, sentence: str
+) -> None:
+    spec = services.catalog.get("qwen3-0.6b")
+    plan = MemoryPlan(verdict, 2_000_000_000, 500_000_000, 500_000_000, 8_000_000_000, 2048)
+    (card,) = model_cards([spec], Situation(plans={spec.id: plan}), words)
+    assert card.plan == (verdict.value, sentence)
+    (card,) = model_cards([spec], Situation(plans={spec.id: plan}, loaded={spec.id: "loaded"}), words)
+    assert card.plan is None
+
+
+def test_a_search_s_finds_say_what_they_are(words: Words) -> None:
+    row = HubRow("o/m", 1_234_567, 3, None, "apache-2.0", True, 1_500_000_000, "text-generation", ("safetensors",))
+    (card,) = found_cards([row], words)
+    assert card.repo == "o/m"
+    assert [text for _, text in card.facts] == ["1.5B parameters", "apache-2.0", "1.2M downloads", "Agreement needed"]
 
 
 def test_sizes_are_short(words: Words) -> None:
@@ -215,7 +289,7 @@ def test_cards_say_where_a_remote_model_runs_and_how_its_servers_do(services: Se
         ServerHealth("b", up=False, since=when, error="server_unreachable"),
         ServerHealth("c", up=True, since=when),
     )
-    near, far = model_cards(specs, {}, words, {"far": health})
+    near, far = model_cards(specs, Situation(servers={"far": health}), words)
     assert (near.location, dict(near.facts)["Runs on"]) == ("", "this machine")
     assert (far.location, dict(far.facts)["Runs on"]) == ("gpu.example.org", "gpu.example.org")
     hint, count = far.facts[-1]
@@ -226,4 +300,4 @@ def test_cards_say_where_a_remote_model_runs_and_how_its_servers_do(services: Se
         "c: not asked yet",
     ]
     assert len(near.facts) == len(far.facts) - 1
-    assert dict(model_cards(specs, {}, load_words("vi"))[1].facts)["Chạy trên"] == "gpu.example.org"
+    assert dict(model_cards(specs, Situation(), load_words("vi"))[1].facts)["Chạy trên"] == "gpu.example.org"

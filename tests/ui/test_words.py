@@ -10,6 +10,7 @@ from typing import get_args
 import pytest
 
 import playground.errors
+from playground.catalog.memory_plan import Verdict
 from playground.domain import Action, Stage
 from playground.errors import PlaygroundError
 from playground.moderation.categories import CATEGORIES
@@ -18,6 +19,7 @@ from playground.moderation.segmentation import UNITS
 from playground.review.numbers import OTHER, UNAVAILABLE, Dimension, Period
 from playground.storage.reports import LABELS, Kind
 from playground.ui import words as module
+from playground.ui.picker_tab import SIZES
 from playground.ui.settings_view import FIELDS
 from playground.ui.words import LANGUAGES, Words, load_words
 
@@ -31,7 +33,12 @@ SIDES = ("input", "output")
 FROM_DATA = {
     *(f"live.{stage.value}" for stage in Stage),
     *(f"settings.{field.name}{end}" for field in FIELDS for end in ("", "_hint")),
-    *(f"picker.{state}" for state in ("loaded", "loading", "ready")),
+    *(f"picker.{state}" for state in ("loaded", "loading", "ready", "absent", "partly", "working")),
+    *(f"picker.{stage}" for stage in (Stage.DOWNLOADING, Stage.CONVERTING)),
+    *(f"plan.{verdict.value}" for verdict in Verdict),
+    *(f"picker.fetch_{state}" for state in ("absent", "partly")),
+    *(f"picker.sort_{sort}" for sort in ("downloads", "likes", "trending_score", "last_modified")),
+    *(f"picker.size_{size or 'any'}" for size in SIZES),
     *(f"model.{code}" for code in LANGUAGES),
     *(f"notice.{side}_blocked{end}" for side in SIDES for end in ("", "_text", "_next")),
     *(f"notice.{kind}_{side}{end}" for kind in ("warned", "redacted") for side in SIDES for end in ("", "_text")),
