@@ -69,7 +69,7 @@ def _disk(scene: Scene) -> str:
     """Every byte of the data folder, but for what the operator put there, and what is made of it beside it."""
     files = [file for file in sorted(scene.services.settings.data_dir.rglob("*")) if file.is_file()]
     written = [file for file in files if not {file, file.parent} & scene.placed]
-    return b"".join(file.read_bytes() for file in written).decode("utf-8", "ignore")
+    return b"\n".join(file.read_bytes() for file in written).decode("utf-8", "replace")  # what is no text parts words
 
 
 def _found(scene: Scene) -> str:
@@ -126,7 +126,10 @@ WORDLESS = {
     r"route:\w+ (/workbench)?/\{language\}/gradio_api/(cancel|reset/?|heartbeat/.*|startup-events|app_id/?)": (
         "signs of life"
     ),
-    "service:(settings|catalog|pool|moderator)": "what the operator set, which models there are, engines and the gate",
+    "service:(settings|catalog|pool|guard_pool|moderator)": "what the operator set, models, engines, the gate",
+    "service:library": "models on this machine and on the Hub",
+    "command:models .*": "models on this machine and on the Hub",
+    "command:arena ratings": "ratings counted from a file of votes; its columns of answers are not printed",
 }
 """Parts of the code that can be reached and have no words of people or models to tell, and why."""
 
