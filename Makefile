@@ -1,12 +1,13 @@
 # make run [PORT=…] [HOST=…]   environment, dependencies, start
 # make test                    environment, dependencies, linters, every test
+# make test-extended          what takes long: every architecture's export
 # make install | lint | bench
 PYTHON ?= python3
 HOST ?= 127.0.0.1
 PORT ?= 7860
 BIN := .venv/bin
 
-.PHONY: run test install install-dev lint bench
+.PHONY: run test test-extended install install-dev lint bench
 
 run: install
 	$(BIN)/python app.py --host $(HOST) --port $(PORT)
@@ -16,6 +17,9 @@ install: .venv/.app
 test: install-dev lint
 	sh tests/install-browser.sh
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+test-extended: install-dev
+	$(BIN)/python -m pytest -m extended $(PYTEST_ARGS)
 
 lint: install-dev
 	$(BIN)/ruff check .

@@ -16,6 +16,7 @@ from playground.catalog.spec import AUTO
 from playground.chat.service import ChatService
 from playground.config import Settings
 from playground.domain import Direction
+from playground.engines import conversion
 from playground.engines.architectures import native_types
 from playground.engines.choice import choose_device, read_setup
 from playground.engines.contract import EngineOptions
@@ -145,7 +146,7 @@ def _text_models(
 def build_library(settings: Settings, catalog: Catalog, loaded: Loaded | None = None) -> Library:
     """The models on this machine; nothing is asked of any hub yet. Raises ConfigError for a bad `hub_endpoint`."""
     client = HubClient(settings.hub_endpoint, offline=settings.offline)
-    equipment = Equipment(engines=tuple(ENGINES), native_types=native_types)
+    equipment = Equipment(engines=tuple(ENGINES), converter=conversion, native_types=native_types)
     return Library(catalog=catalog, hub=Hub(client), folder=settings.data_dir, equipment=equipment, loaded=loaded)
 
 

@@ -3,27 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
 from playground.catalog.spec import SourceFormat
 from playground.engines.contract import Device, Progress
-
-
-@dataclass(frozen=True, slots=True)
-class ConversionRequest:
-    """Turn the checkpoint in `source` into a folder for the ONNX engine, `target`, which does not exist yet.
-
-    `precision` is that of the weights: `int4`, `int8`, `fp16` or `fp32`. `adapter` is the folder of a LoRA adapter to
-    be merged into the checkpoint first.
-    """
-
-    source: Path
-    target: Path
-    precision: str
-    device: Device = "cpu"
-    adapter: Path | None = None
+from playground.engines.conversion.request import ConversionRequest
 
 
 class Converter(Protocol):

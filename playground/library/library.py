@@ -19,10 +19,11 @@ from playground.catalog.own_rows import OwnRows
 from playground.catalog.spec import AUTO, ModelSource, ModelSpec
 from playground.domain import Loading, Stage
 from playground.engines.contract import Device, Progress
+from playground.engines.conversion.request import ConversionRequest
 from playground.engines.pool import LoadedModel
 from playground.errors import Busy, Cancelled, InvalidRequest, ModelLoadError, OutOfMemory
 from playground.library.additions import Additions, refuse_code
-from playground.library.conversion import NEEDS_CONVERSION, USUAL_PRECISION, ConversionRequest, Converter
+from playground.library.conversion import NEEDS_CONVERSION, USUAL_PRECISION, Converter
 from playground.library.fetch import Fetcher
 from playground.library.jobs import Jobs, JobView
 from playground.library.shelf import Found, Shelf, free_bytes

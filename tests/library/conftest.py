@@ -16,9 +16,9 @@ from playground.catalog.hub_client import HubClient, Patience
 from playground.catalog.spec import AUTO, ModelSource, ModelSpec
 from playground.domain import Loading, Stage
 from playground.engines.contract import Progress
+from playground.engines.conversion import ConversionRequest
 from playground.engines.pool import LoadedModel
 from playground.errors import Cancelled, ModelLoadError
-from playground.library.conversion import ConversionRequest
 from playground.library.library import Equipment, Library
 from tests.hub_stand_in import HubStandIn
 
