@@ -1,7 +1,7 @@
 # make run [PORT=…] [HOST=…]   environment, dependencies, start
 # make test                    environment, dependencies, linters, every test
 # make install | lint | bench
-# make test-extended             what takes too long for every run: peers that have to be compiled
+# make test-extended             what takes too long for every run: every export, peers that are compiled
 PYTHON ?= python3
 HOST ?= 127.0.0.1
 PORT ?= 7860

@@ -95,8 +95,8 @@ def _compare(runner: Runner, passages: Sequence[Passage]) -> list[Drift]:
 def _read(runner: Runner, row: int, prompt: list[int]) -> list[NDArray[np.float32]]:
     """The logits after each of the prompt's last tokens."""
     kept: list[NDArray[np.float32]] = []
-    for start in range(0, len(prompt), runner.chunk):
-        logits = runner.prefill(row, start, prompt[start : start + runner.chunk])
+    for start in range(0, len(prompt), runner.score_chunk):
+        logits = runner.prefill(row, start, prompt[start : start + runner.score_chunk], every=True)
         kept = [*kept, *(np.array(item, np.float32) for item in logits[-KEPT:])][-KEPT:]
     return kept
 

@@ -41,12 +41,13 @@ def load_model(source: Path, dtype: str = "float32") -> Any:
     """The model in `transformers`, ready to compute. Raises ModelLoadError."""
     import torch  # noqa: PLC0415
     import transformers  # noqa: PLC0415
+    from safetensors import SafetensorError  # noqa: PLC0415
 
     try:
         model: Any = transformers.AutoModelForCausalLM.from_pretrained(
             source, dtype=getattr(torch, dtype), use_safetensors=True, trust_remote_code=False
         )
-    except (ValueError, KeyError, OSError, AttributeError, TypeError) as error:
+    except (SafetensorError, ValueError, KeyError, OSError, AttributeError, TypeError) as error:
         raise ModelLoadError(
             f"transformers cannot load the checkpoint ({type(error).__name__}). Download it again, or choose another."
         ) from error

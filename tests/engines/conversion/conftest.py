@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 from collections.abc import Callable, Mapping
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
@@ -22,9 +23,13 @@ def run_quietly(request: ConversionRequest, routes: Mapping[str, Any] | None = N
 
     from playground.engines.conversion.routes import ROUTES, run_conversion  # noqa: PLC0415
 
-    with warnings.catch_warnings(), redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
-        warnings.simplefilter("ignore")
-        return run_conversion(request, lambda _: None, routes or ROUTES)
+    logging.disable()  # the exporter writes thousands of lines for pytest to keep
+    try:
+        with warnings.catch_warnings(), redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+            warnings.simplefilter("ignore")
+            return run_conversion(request, lambda _: None, routes or ROUTES)
+    finally:
+        logging.disable(logging.NOTSET)
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,8 @@ import pytest
 from playground.domain import SamplingParams
 from playground.engines.contract import EngineOptions, Prompt
 from playground.engines.conversion.request import ConversionRequest
-from playground.engines.onnx_engine import OnnxEngine, load_onnx_engine
+from playground.engines.local_engine import LocalEngine
+from playground.engines.onnx_engine import load_onnx_engine
 from playground.errors import ModelLoadError
 from tests.architectures import ARCHITECTURES, CONTEXT, WINDOW
 from tests.engines.conftest import make_spec
@@ -54,7 +55,7 @@ def reference(checkpoint: Path) -> Callable[[list[int]], list[int]]:
     return greedy
 
 
-def ask(engine: OnnxEngine, prompt: list[int]) -> tuple[list[int], int]:
+def ask(engine: LocalEngine, prompt: list[int]) -> tuple[list[int], int]:
     params = SamplingParams(temperature=0.0, max_tokens=ANSWER, logprobs=0)
     deltas = list(engine.generate(Prompt((), tuple(prompt)), params))
     usage = deltas[-1].usage
@@ -94,7 +95,9 @@ def test_answers_equal_transformers(name: str, checkpoint: Callable[[str], Path]
 
 @pytest.mark.parametrize("precision", ["int4", "int8"])
 @pytest.mark.parametrize(
-    "name", [name for name in ARCHITECTURES if ROUTES[name] == BUILDER and name not in REFUSED] + ["gpt2"]
+    "name",
+    [name for name in ARCHITECTURES if ROUTES[name] == BUILDER and name not in REFUSED]
+    + [pytest.param("gpt2", marks=pytest.mark.extended)],
 )
 def test_rounded_weights_pass_their_check(name: str, precision: str, converted: Converted) -> None:
     report = json.loads((converted(name, precision) / "conversion.json").read_text(encoding="utf-8"))
