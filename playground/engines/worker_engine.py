@@ -32,6 +32,8 @@ from playground.engines.wire import (
 from playground.errors import Cancelled, EngineError, EngineTimeout, ModelLoadError, WorkerDied
 
 _POLL_SECONDS = 0.5
+# PyTorch's threads would spin while they wait for each other: on a busy machine a model then takes many times as long.
+_PATIENT = {"OMP_WAIT_POLICY": "PASSIVE"}
 _ROOT = Path(__file__).resolve().parents[2]
 _Inbox = queue.SimpleQueue[Frame | None]
 
@@ -234,5 +236,5 @@ def _spawn() -> subprocess.Popen[bytes]:
         [sys.executable, "-m", "playground.engines.worker"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": path},
+        env={**_PATIENT, **os.environ, "PYTHONPATH": path},
     )
