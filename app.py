@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 
 from playground.config import load_settings
 from playground.errors import PlaygroundError
-from playground.server import bind, serve
+from playground.server import bind, keep_log, serve
 
 
 def main() -> int:
     """Serve until stopped; returns the exit status, after one clear sentence if something is wrong."""
     try:
         settings = load_settings()
-        logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+        keep_log(settings)
         serve(settings, bind(settings))
     except PlaygroundError as error:
         sys.stderr.write(f"{error}\n")

@@ -27,6 +27,17 @@ def bind(settings: Settings) -> socket.socket:
     return listener
 
 
+# They write down whole addresses and frames, in which people's words stand: what was searched for, what was asked.
+_TALKATIVE = ("httpx", "httpcore", "urllib3", "huggingface_hub")
+
+
+def keep_log(settings: Settings) -> None:
+    """Write a log, at the level of the settings."""
+    logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    for name in _TALKATIVE:
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
 def serve(settings: Settings, listener: socket.socket) -> None:
     """Build everything and answer requests until a signal ends the process; running answers are then marked."""
     from playground.services import build  # noqa: PLC0415  what takes longer comes later: mistakes are told at once

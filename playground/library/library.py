@@ -125,7 +125,10 @@ class Library:
         """What a model would take of this machine's memory, and whether that fits; None when nobody can tell."""
         if self._equipment.plan_memory is None:
             return None
-        return self._equipment.plan_memory(self._ready(spec) or spec if spec.source is not None else spec)
+        if spec.source is None:
+            return self._equipment.plan_memory(spec)
+        wanted = self._ready(spec) or next((_as_chosen(spec, choice) for choice in self._choices(spec)), None)
+        return self._equipment.plan_memory(wanted) if wanted is not None else None
 
     def pull(self, spec: ModelSpec) -> JobView:
         """Begin to make a model ready, asking the Hub for the newest state of its branch; it goes on by itself.
@@ -183,13 +186,13 @@ class Library:
         """Fetch, then the first engine that can use the files, converting where it must. Runs on a job's thread."""
         if spec.unavailable:
             raise ModelLoadError(f"{spec.name} cannot be made ready here. {spec.unavailable['en']}")
-        self._fitted(spec)
         choices = self._choices(spec)
         if not choices:
             raise ModelLoadError(
                 f"No engine of this playground ({', '.join(sorted(self._equipment.engines))}) can load {spec.name}. "
                 "Choose another model."
             )
+        self._fitted(_as_chosen(spec, choices[0]))
         with self._shelf.lock(spec, cancelled):
             found = self._shelf.find(spec)
             if found is None or (renew and not self.hub.client.offline):
@@ -197,7 +200,7 @@ class Library:
                 found = self._shelf.find(spec)
             if found is None:
                 raise ModelLoadError(f"The files of {spec.name} are not here. Download the model again.")
-            self._fitted(replace(spec, path=found.folder))
+            self._fitted(replace(_as_chosen(spec, choices[0]), path=found.folder))
             for choice in choices:
                 made = self._made(spec, choice, found)
                 if made is None and self._convert(spec, choice, found, (progress, cancelled)):
@@ -295,6 +298,10 @@ class Library:
         if made is None or made.verdict is not Verdict.FITS_WITH_LESS_CONTEXT:
             return spec
         return replace(spec, context_length=made.context_length)
+
+
+def _as_chosen(spec: ModelSpec, choice: EngineChoice) -> ModelSpec:
+    return replace(spec, engine=choice.engine, precision=choice.precision)
 
 
 def _target(choice: EngineChoice, found: Found) -> Path:

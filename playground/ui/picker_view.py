@@ -198,8 +198,9 @@ def _facts(spec: ModelSpec, now: Situation, words: Words) -> Facts:
     if spec.context_length:
         length = words("model.context_value", value=words.number(spec.context_length))
         facts.append((words("model.context"), length))
-    languages = ", ".join(words.find(f"model.{code}") or code for code in spec.languages)
-    facts.append((words("model.languages"), languages))
+    if spec.languages:
+        languages = ", ".join(words.find(f"model.{code}") or code for code in spec.languages)
+        facts.append((words("model.languages"), languages))
     if spec.precision:
         facts.append((words("model.precision"), spec.precision))
     facts.append((words("model.licence"), spec.licence))
