@@ -20,6 +20,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 from playground.errors import ConfigError
 
 PREFIX = "PLAYGROUND_"
+OnAsk = Literal["auto", "always", "never"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 Device = Literal["auto", "cpu", "cuda"]
 
@@ -44,6 +45,9 @@ class Settings:
     models_file: Path | None = _setting(None, "TOML file with further models for the catalogue")
     hub_endpoint: str = _setting("https://huggingface.co", "address of the hub that models are fetched from")
     offline: bool = _setting(False, "ask no hub; use the models that are here (true or false)")
+    fetch_on_ask: OnAsk = _setting(
+        "auto", "download a model when somebody asks it something: always, never, or auto (only on loopback)"
+    )
     default_model: str = _setting("pip", "model of a new conversation")
     policy: str = _setting("standard", "moderation policy: the name of a shipped one, or a TOML file")
     moderation_url: str = _setting("", "address of a /v1/moderations endpoint that every text is sent to (empty: none)")

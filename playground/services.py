@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+from playground.catalog.addresses import is_loopback
 from playground.catalog.catalog import SHIPPED, Catalog
 from playground.catalog.hub import Hub
 from playground.catalog.hub_client import HubClient
@@ -164,7 +165,15 @@ def build_library(settings: Settings, catalog: Catalog, loaded: Loaded | None = 
         converter=convert,
         native_types=native_types,
     )
-    return Library(catalog=catalog, hub=Hub(client), folder=settings.data_dir, equipment=equipment, loaded=loaded)
+    return Library(
+        catalog=catalog,
+        hub=Hub(client),
+        folder=settings.data_dir,
+        equipment=equipment,
+        loaded=loaded,
+        fetches_on_ask=settings.fetch_on_ask == "always"
+        or (settings.fetch_on_ask == "auto" and is_loopback(settings.host)),
+    )
 
 
 def _review(

@@ -18,6 +18,7 @@ SAMPLES: dict[str, tuple[str, object]] = {
     "models_file": ("more.toml", Path("more.toml")),
     "hub_endpoint": ("https://hub.example", "https://hub.example"),
     "offline": ("true", True),
+    "fetch_on_ask": ("never", "never"),
     "default_model": ("echo", "echo"),
     "policy": ("strict", "strict"),
     "moderation_url": ("http://h/v1/moderations", "http://h/v1/moderations"),

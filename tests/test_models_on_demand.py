@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from playground.catalog.catalog import SHIPPED
-from playground.config import Settings
+from playground.config import OnAsk, Settings
 from playground.domain import ChatRequest, Failed, Finished, FinishReason, Loading, SamplingParams, Stage
 from playground.library.library import ModelState
 from playground.services import Services, build
@@ -32,9 +32,7 @@ REQUEST = ChatRequest("anna", "far-pip", "What is a token?", params=SamplingPara
 
 @pytest.fixture
 def services(hub: HubStandIn, tmp_path: Path) -> Iterator[Services]:
-    hub.add(
-        "o/pip", {path.name: path.read_bytes() for path in PIP.iterdir() if path.is_file()}, large={"model.onnx"}
-    )
+    hub.add("o/pip", {path.name: path.read_bytes() for path in PIP.iterdir() if path.is_file()}, large={"model.onnx"})
     (tmp_path / "more.toml").write_text(ROW, encoding="utf-8")
     built = build(Settings(data_dir=tmp_path / "data", models_file=tmp_path / "more.toml", hub_endpoint=hub.endpoint))
     yield built
@@ -93,3 +91,37 @@ def test_offline_is_a_setting(hub: HubStandIn, tmp_path: Path) -> None:
         assert not hub.seen
     finally:
         services.close()
+
+
+@pytest.mark.parametrize(
+    ("host", "on_ask", "fetches"),
+    [
+        ("127.0.0.1", "auto", True),
+        ("0.0.0.0", "auto", False),
+        ("0.0.0.0", "always", True),
+        ("localhost", "never", False),
+    ],
+)
+def test_who_may_bring_models_is_the_operator_s_choice(
+    hub: HubStandIn, tmp_path: Path, host: str, on_ask: OnAsk, *, fetches: bool
+) -> None:
+    """Away from loopback strangers ask: their questions download nothing unless the operator wants that."""
+    hub.add("o/pip", {path.name: path.read_bytes() for path in PIP.iterdir() if path.is_file()})
+    (tmp_path / "more.toml").write_text(ROW, encoding="utf-8")
+    files = {"data_dir": tmp_path / "data", "models_file": tmp_path / "more.toml"}
+    built = build(Settings(host=host, fetch_on_ask=on_ask, hub_endpoint=hub.endpoint, **files))
+    try:
+        run = built.chat.start(REQUEST)
+        assert run.wait(60)
+        end = run.snapshot().end
+        assert isinstance(end, Finished if fetches else Failed)
+        assert bool(hub.seen) is fetches
+        if isinstance(end, Failed):
+            assert "not on this machine yet" in end.message
+            built.library.pull(built.catalog.get("far-pip"))
+            assert built.library.wait(built.library.jobs()[0].id, 60) is not None
+            again = built.chat.start(REQUEST)
+            assert again.wait(60)
+            assert isinstance(again.snapshot().end, Finished)
+    finally:
+        built.close()

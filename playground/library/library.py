@@ -61,13 +61,22 @@ class DiskUse:
 class Library:
     """All models of the catalogue, made ready on demand. Safe to use from many threads.
 
-    Files lie in `folder/models`, rows that were added in `folder/models.toml`.
+    Files lie in `folder/models`, rows that were added in `folder/models.toml`. `fetches_on_ask`: a question to a model
+    that is not here brings it; otherwise only `pull` does.
     """
 
     def __init__(
-        self, *, catalog: Catalog, hub: Hub, folder: Path, equipment: Equipment, loaded: Loaded | None = None
+        self,
+        *,
+        catalog: Catalog,
+        hub: Hub,
+        folder: Path,
+        equipment: Equipment,
+        loaded: Loaded | None = None,
+        fetches_on_ask: bool = True,
     ) -> None:
         self.hub = hub
+        self.fetches_on_ask = fetches_on_ask
         self._catalog = catalog
         self._equipment = equipment
         self._loaded = loaded
@@ -110,6 +119,11 @@ class Library:
         if spec.source is None and spec.engine != AUTO:
             return spec
         ready = self._ready(spec)
+        if ready is None and not self.fetches_on_ask:
+            raise ModelLoadError(
+                f"{spec.name} is not on this machine yet. Whoever runs this playground can download it; "
+                "choose another model until then."
+            )
         if ready is not None:
             # One that is loaded has its memory already.
             return ready if self._is_loaded(spec) else self._fitted(ready)

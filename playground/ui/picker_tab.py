@@ -90,6 +90,7 @@ def render_models(tab: PickerTab, context: Context, *, operator: bool = False, f
     value: dict[str, object] = {
         "models": [asdict(card) for card in model_cards(shown, now, context.words)],
         "operator": operator,
+        "on_ask": services.library.fetches_on_ask,
         "online": operator and not services.settings.offline,
     }
     if finds is not None:

@@ -60,7 +60,8 @@
   const note = (model) => {
     if (model.note) return model.note;
     if (!["absent", "partly"].includes(model.state)) return "";
-    return word(shown.operator ? "picker.elsewhere" : "picker.ask_operator");
+    if (shown.on_ask) return word("picker.elsewhere");
+    return shown.operator ? "" : word("picker.ask_operator");
   };
 
   const remove = (model) => confirm(word("picker.remove_sure", { model: model.name })) && trigger("remove", { id: model.id });
