@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import time
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import partial
@@ -143,6 +144,12 @@ class Library:
             return self._equipment.plan_memory(spec)
         wanted = self._ready(spec) or next((_as_chosen(spec, choice) for choice in self._choices(spec)), None)
         return self._equipment.plan_memory(wanted) if wanted is not None else None
+
+    def choice(self, spec: ModelSpec) -> EngineChoice | None:
+        """How the model runs on this machine, or would; None when no engine here can."""
+        with suppress(ModelLoadError):
+            return self._equipment.choose(spec) if spec.source is None else next(iter(self._choices(spec)), None)
+        return None
 
     def pull(self, spec: ModelSpec) -> JobView:
         """Begin to make a model ready, asking the Hub for the newest state of its branch; it goes on by itself.

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from playground.chat.run import RunSnapshot
-from playground.domain import Checking, Loading, Queued
+from playground.domain import Checking, Download, Loading, Queued
+from playground.ui.picker_view import download_line
 from playground.ui.words import Words
 
 
@@ -22,6 +23,8 @@ def live_line(snapshot: RunSnapshot, model: str, words: Words) -> Live:
     match snapshot.stage:
         case Queued(position):
             return Live(words("live.queued", position=position))
+        case Loading(stage, fraction, download=Download() as download):
+            return Live(f"{words(f'live.{stage.value}', model=model)} {download_line(download, words)}", fraction)
         case Loading(stage, fraction):
             return Live(words(f"live.{stage.value}", model=model), fraction)
         case Checking() if not snapshot.text:

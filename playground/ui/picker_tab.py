@@ -106,6 +106,7 @@ def _situation(services: Services, context: Context, *, operator: bool) -> Situa
         loaded=_loaded(context),
         servers={line.model_id: line.servers for line in services.pool.status()},
         jobs={job.model_id: job for job in services.library.jobs()},
+        choices={spec.id: choice for spec in shown if (choice := services.library.choice(spec)) is not None},
         plans={spec.id: plan for spec in shown if (plan := services.library.plan(spec)) is not None},
         speeds=services.chat.speeds(),
         operator=operator,

@@ -10,6 +10,7 @@ from playground.catalog.hub import HubRow
 from playground.catalog.memory_plan import MemoryPlan
 from playground.catalog.spec import ModelSpec
 from playground.domain import Download, Queued
+from playground.engines.choice import EngineChoice
 from playground.engines.contract import ServerHealth
 from playground.library.jobs import JobView
 from playground.library.library import ModelState
@@ -19,6 +20,7 @@ from playground.ui.words import Words
 State = Literal["loaded", "loading", "ready", "absent", "partly", "working", "unavailable"]
 Servers = tuple[ServerHealth, ...]
 Facts = tuple[tuple[str, str], ...]
+_LIBRARIES = {"onnx": "ONNX Runtime", "torch": "PyTorch"}  # names, the same in every language
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +68,15 @@ class FoundCard:
 class Situation:
     """What is known of the models right now, by id: where they are, what is loaded, what is being done.
 
-    `plans` tell what a model would take of the memory, `speeds` are tokens per second as measured on this machine.
+    `choices` tell which engine runs a model, on what and how precisely, `plans` what it would take of the memory;
+    `speeds` are tokens per second as measured on this machine.
     """
 
     states: Mapping[str, ModelState] = field(default_factory=dict)
     loaded: Mapping[str, State] = field(default_factory=dict)
     servers: Mapping[str, Servers] = field(default_factory=dict)
     jobs: Mapping[str, JobView] = field(default_factory=dict)
+    choices: Mapping[str, EngineChoice] = field(default_factory=dict)
     plans: Mapping[str, MemoryPlan] = field(default_factory=dict)
     speeds: Mapping[str, float] = field(default_factory=dict)
     operator: bool = False
@@ -201,7 +205,9 @@ def _facts(spec: ModelSpec, now: Situation, words: Words) -> Facts:
     if spec.languages:
         languages = ", ".join(words.find(f"model.{code}") or code for code in spec.languages)
         facts.append((words("model.languages"), languages))
-    if spec.precision:
+    if spec.id in now.choices:
+        facts.append((words("model.runs"), _runs(now.choices[spec.id], words)))
+    elif spec.precision:
         facts.append((words("model.precision"), spec.precision))
     facts.append((words("model.licence"), spec.licence))
     if spec.gated:
@@ -210,6 +216,14 @@ def _facts(spec: ModelSpec, now: Situation, words: Words) -> Facts:
         speed = words("model.speed_value", value=words.number(now.speeds[spec.id]))
         facts.append((words("model.speed"), speed))
     return tuple(facts)
+
+
+def _runs(choice: EngineChoice, words: Words) -> str:
+    """Said aloud: "int4 on CPU, ONNX Runtime"."""
+    engine = _LIBRARIES.get(choice.engine) or words.find(f"engine.{choice.engine}") or choice.engine
+    if choice.device is None:
+        return engine
+    return words("model.runs_value", precision=choice.precision, device=choice.device.upper(), engine=engine)
 
 
 def _servers(servers: Servers, words: Words) -> Facts:

@@ -29,6 +29,7 @@ from playground.domain import (
     Usage,
     Verdict,
 )
+from playground.engines.choice import EngineChoice
 from playground.engines.contract import ServerHealth
 from playground.errors import Cancelled, DiskFull, PlaygroundError
 from playground.library.jobs import JobView
@@ -180,7 +181,8 @@ def test_guards_and_models_that_cannot_run_are_not_offered(services: Services) -
 
 
 def test_cards_say_what_a_model_is(services: Services, words: Words) -> None:
-    now = Situation(loaded={"echo": "loaded"}, speeds={"echo": 41.4})
+    choices = {"pip": EngineChoice("onnx", "cpu", "int8", "only"), "echo": EngineChoice("echo", None, "", "only")}
+    now = Situation(loaded={"echo": "loaded"}, speeds={"echo": 41.4}, choices=choices)
     cards = {card.id: card for card in model_cards(services.catalog, now, words)}
     assert set(cards) == {spec.id for spec in services.catalog}
     assert cards["echo"].state == "loaded"
@@ -188,6 +190,7 @@ def test_cards_say_what_a_model_is(services: Services, words: Words) -> None:
     assert cards["pip"].state == "ready"
     facts = dict(cards["pip"].facts)
     assert facts["Licence"] == "Apache-2.0"
+    assert facts["How it runs on this machine"] == "int8 on CPU, ONNX Runtime"
     assert facts["Languages"] == "English, Vietnamese"
     vietnamese = {card.id: card for card in model_cards(services.catalog, Situation(), load_words("vi"))}
     assert vietnamese["pip"].description != cards["pip"].description
@@ -259,6 +262,12 @@ def test_a_search_s_finds_say_what_they_are(words: Words) -> None:
     (card,) = found_cards([row], words)
     assert card.repo == "o/m"
     assert [text for _, text in card.facts] == ["1.5B parameters", "apache-2.0", "1.2M downloads", "Agreement needed"]
+
+
+def test_a_download_tells_its_numbers(words: Words) -> None:
+    stage = Loading(Stage.DOWNLOADING, 0.5, download=Download(10**9, 2 * 10**9, 2e7, 50.0))
+    line = live_line(RunSnapshot(1, "", "", stage, (), 0, 0.1, None, None), "Qwen3", words)
+    assert line == Live("Downloading Qwen3… 1.0 GB of 2.0 GB, 20.0 MB/s, 50 s left", 0.5)
 
 
 def test_sizes_are_short(words: Words) -> None:

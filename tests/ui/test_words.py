@@ -28,7 +28,7 @@ SOURCES = [
     *Path(module.__file__).parent.glob("static/*/*.js"),
 ]
 # Keys that are put together from data.
-SECTIONS_FROM_DATA = ("category.", "error.", "explanation.", "tag.")
+SECTIONS_FROM_DATA = ("category.", "engine.", "error.", "explanation.", "tag.")
 SIDES = ("input", "output")
 FROM_DATA = {
     *(f"live.{stage.value}" for stage in Stage),
