@@ -14,12 +14,13 @@ from playground.catalog.hub import Hub
 from playground.catalog.hub_client import HubClient
 from playground.catalog.machine import read_machine
 from playground.catalog.own_rows import FILE as OWN_ROWS
+from playground.catalog.spec import ModelSpec
 from playground.chat.service import ChatService
 from playground.config import Settings
 from playground.domain import Direction
 from playground.engines.architectures import native_types
 from playground.engines.choice import choose_device, choose_engine, read_setup
-from playground.engines.contract import EngineOptions
+from playground.engines.contract import EngineOptions, Progress
 from playground.engines.conversion.job import convert
 from playground.engines.pool import EnginePool
 from playground.engines.registry import ENGINES, check_engine
@@ -51,7 +52,7 @@ from playground.storage.database import Database
 from playground.storage.decisions import DecisionStore
 from playground.storage.migrations import migrate
 from playground.storage.reports import ReportStore
-from playground.text_models import EngineTextModel
+from playground.text_models import EngineTextModel, Prepare
 
 log = logging.getLogger(__name__)
 
@@ -89,15 +90,16 @@ def build(settings: Settings) -> Services:
     catalog = _catalog(settings)
     policy = choose_policy(settings, choose_detectors(settings))
     _check_models(policy, catalog)
+    pool = _pool(settings, settings.max_models, settings.model_idle_seconds)
+    library = build_library(settings, catalog, pool)
     guard_pool = _guard_pool(settings, policy)
-    detectors = choose_detectors(settings, _text_models(settings, lambda: catalog, guard_pool))
+    text_models = _text_models(settings, lambda: catalog, guard_pool, partial(library.prepare, by_visitor=False))
+    detectors = choose_detectors(settings, text_models)
     fingerprint = Fingerprint(load_key(settings.data_dir))
     moderator = equip(policy, detectors, fingerprint)
     if (settings.data_dir / RULES_FILE).exists() and OwnRulesDetector.name not in policy.detectors[Direction.OUTPUT]:
         log.warning("the policy %s does not use %s: %s is not in force", policy.name, OwnRulesDetector.name, RULES_FILE)
     database = _database(settings)
-    pool = _pool(settings, settings.max_models, settings.model_idle_seconds)
-    library = build_library(settings, catalog, pool)
     decisions = DecisionStore(database)
     chat = ChatService(
         catalog=catalog,
@@ -147,9 +149,18 @@ def _guard_files(settings: Settings) -> tuple[Path, ...]:
 
 
 def _text_models(
-    settings: Settings, catalog: Callable[[], Catalog], pool: EnginePool
+    settings: Settings, catalog: Callable[[], Catalog], pool: EnginePool, prepare: Prepare | None = None
 ) -> Callable[[str], EngineTextModel]:
-    return partial(EngineTextModel, catalog=catalog, pool=pool, seconds=settings.model_stall_seconds)
+    return partial(EngineTextModel, catalog=catalog, pool=pool, seconds=settings.model_stall_seconds, prepare=prepare)
+
+
+def _prepare(settings: Settings, spec: ModelSpec, progress: Progress, cancelled: Callable[[], bool]) -> ModelSpec:
+    """A guard's model made ready by a library of its own, for processes that serve nobody."""
+    library = build_library(settings, _catalog(settings))
+    try:
+        return library.prepare(spec, progress, cancelled, by_visitor=False)
+    finally:
+        library.close()
 
 
 def build_library(settings: Settings, catalog: Catalog, loaded: Loaded | None = None) -> Library:
@@ -223,7 +234,8 @@ def choose_detectors(
     them, made when they are first asked. Raises PolicyError when the operator's file of guard models is malformed.
     """
     if model_of is None:
-        model_of = _text_models(settings, partial(_catalog, settings), _pool(settings, settings.max_models, 0))
+        find = partial(_catalog, settings)
+        model_of = _text_models(settings, find, _pool(settings, settings.max_models, 0), partial(_prepare, settings))
     return {
         **guard_factories(model_of, *_guard_files(settings)),
         **DETECTORS,
