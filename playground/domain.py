@@ -227,7 +227,10 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """A named list of turns that belongs to one session (`owner`). `leaf_id` is the end of the branch on display."""
+    """A named list of turns that belongs to one session (`owner`). `leaf_id` is the end of the branch on display.
+
+    `comparison_id` is set for one side of a comparison: such a conversation is seen through its comparison only.
+    """
 
     owner: str
     id: str = field(default_factory=new_id)
@@ -236,6 +239,7 @@ class Conversation:
     system_prompt: str = ""
     params: SamplingParams | None = None
     leaf_id: str | None = None
+    comparison_id: str | None = None
     created_at: datetime = field(default_factory=utc_now)
     updated_at: datetime = field(default_factory=utc_now)
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from playground.domain import (
     Blocked,
@@ -21,6 +21,9 @@ from playground.domain import (
     new_id,
     utc_now,
 )
+
+if TYPE_CHECKING:
+    from playground.arena.leaderboard import Leaderboard  # scipy only when something is rated
 
 Winner = Literal["model_a", "model_b", "tie", "tie (bothbad)"]
 MOST_SIDES = 4
@@ -112,6 +115,22 @@ class ComparisonView:
     may_vote: bool
 
 
+@dataclass(frozen=True, slots=True)
+class TableChoice:
+    """Which votes the leaderboard counts, and how. `modes` are values of `Mode`, and "imported" for votes from files.
+
+    `ties` as in `ratings.tie_rule`; `style` compares as if answers were equally long and marked up. `language` and
+    `category` "" take every vote. `tainted` counts battles in which a model told its name, too.
+    """
+
+    modes: tuple[str, ...] = (Mode.BLIND, Mode.DUEL)
+    ties: str = "apart"
+    style: bool = False
+    language: str = ""
+    category: str = ""
+    tainted: bool = False
+
+
 class Arena(Protocol):
     """Comparisons of one owner. Safe to use from many threads.
 
@@ -171,4 +190,12 @@ class Arena(Protocol):
 
     def listed(self, owner: str) -> list[Comparison]:
         """The newest comparisons first."""
+        ...
+
+    def next_duel(self, owner: str) -> ComparisonView | None:
+        """The next pair of answers of a batch to be graded, blind; None when none waits."""
+        ...
+
+    def leaderboard(self, choice: TableChoice) -> Leaderboard:
+        """The table of these votes. Raises InvalidRequest when there are none on two models, or of an unknown kind."""
         ...

@@ -89,6 +89,10 @@ class Answerer:
         self._store = store
         self._decisions = decisions
 
+    def over(self, store: ConversationStore) -> Answerer:
+        """The same, with its answers in another store."""
+        return Answerer(self._engines, self._models, self._moderator, store, self._decisions)
+
     def answer(self, run: Run, task: Task) -> None:
         """Do the task; the run has ended when this returns, however it went. Raises nothing."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from playground.chat.incoming import title_of
@@ -41,21 +42,29 @@ class Intake:
         self._moderator = moderator
         self._store = store
 
-    def prepare(self, request: ChatRequest, conversation_id: str) -> Exchange | Refusal:
-        """The exchange that the request asks for; `conversation_id` is the new conversation's if it names none.
+    def prepare(self, requests: Sequence[ChatRequest], conversation_ids: Sequence[str]) -> list[Exchange] | Refusal:
+        """The exchanges that the requests ask for, all of the same text, which is screened once for all of them.
 
-        Raises UnknownConversation, InvalidRequest for a place that is not there, StorageError.
+        `conversation_ids` are those of new conversations where a request names none. Raises UnknownConversation,
+        InvalidRequest for a place that is not there, StorageError.
         """
-        before, earlier = self._place(request, conversation_id)
-        verdicts: list[Verdict] = []
-        texts: list[str] = []
-        for screened in self._screened(request, before, earlier):
-            if screened.verdict is not None:
-                if screened.blocked:
-                    return Refusal(screened.verdict)
-                verdicts.append(screened.verdict)
-            texts.append(screened.text)
-        return _exchange(request, before, earlier, texts, tuple(verdicts))
+        places = [self._place(request, at) for request, at in zip(requests, conversation_ids, strict=True)]
+        prompts = [self._prompt(request, before) for request, (before, _) in zip(requests, places, strict=True)]
+        questions = self._question(requests, [earlier for _, earlier in places])
+        for screened in (*prompts, *questions):
+            if screened.blocked and screened.verdict is not None:
+                return Refusal(screened.verdict)
+        asked = [screened.verdict for screened in questions if screened.verdict is not None]
+        return [
+            _exchange(
+                request,
+                before,
+                earlier,
+                [prompt.text, questions[-1].text],
+                tuple(filter(None, (prompt.verdict, *asked))),
+            )
+            for request, (before, earlier), prompt in zip(requests, places, prompts, strict=True)
+        ]
 
     def _place(self, request: ChatRequest, conversation_id: str) -> tuple[Conversation, tuple[Message, ...]]:
         """The conversation as it is, and its messages up to the one that the request goes on from."""
@@ -72,23 +81,38 @@ class Intake:
             raise InvalidRequest("The message to go on from is not there. Reload the page and try again.")
         return conversation, earlier
 
-    def _screened(
-        self, request: ChatRequest, before: Conversation, earlier: tuple[Message, ...]
-    ) -> tuple[Screened, Screened]:
-        """System prompt and question through the gate; what is stored already has been there."""
-        prompt, question = Screened(request.system_prompt), Screened("")
-        if request.system_prompt not in {"", before.system_prompt}:
-            prompt = self._moderator.check_input(
-                request.system_prompt, language=request.language, model_id=request.model_id
-            )
-        if request.text is not None:
-            question = self._moderator.check_input(
-                request.text,
-                context=[message.content for message in earlier],
-                language=request.language,
-                model_id=request.model_id,
-            )
-        return prompt, question
+    def _prompt(self, request: ChatRequest, before: Conversation) -> Screened:
+        """The system prompt through the gate; what is stored already has been there."""
+        if request.system_prompt in {"", before.system_prompt}:
+            return Screened(request.system_prompt)
+        return self._moderator.check_input(request.system_prompt, language=request.language, model_id=request.model_id)
+
+    def _question(self, requests: Sequence[ChatRequest], earlier: Sequence[tuple[Message, ...]]) -> list[Screened]:
+        """The question through the gate: once, and once more for each model that the policy has rules for.
+
+        Each time it is what the time before made of it, so the last result is what may be used; a block ends it.
+        """
+        first = requests[0]
+        if first.text is None:
+            return [Screened("")]
+        names = dict.fromkeys(one.model_id if self._moderator.tailors(one.model_id) else "" for one in requests)
+        results: list[Screened] = []
+        for name in names:
+            text = results[-1].text if results else first.text
+            context = _context(earlier)
+            results.append(self._moderator.check_input(text, context=context, language=first.language, model_id=name))
+            if results[-1].blocked:
+                break
+        return results
+
+
+def _context(earlier: Sequence[tuple[Message, ...]]) -> list[str]:
+    """What came before a question, the newest last: the turns of the first conversation; the last answers of the
+    others, which the question meets as well, stand before its newest exchange.
+    """
+    turns = [message.content for message in earlier[0]]
+    answers = [messages[-1].content for messages in earlier[1:] if messages]
+    return [*turns[:-2], *answers, *turns[-2:]]
 
 
 def _exchange(

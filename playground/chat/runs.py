@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from playground.chat.line import Line
 from playground.chat.run import Run
-from playground.domain import Failed, FinishReason
+from playground.domain import Failed, FinishReason, Queued
 from playground.errors import Busy, InternalError
 
 log = logging.getLogger(__name__)
@@ -18,6 +18,7 @@ log = logging.getLogger(__name__)
 KEPT_SECONDS = 60.0
 MOST_KEPT = 256
 WAITING_PER_PLACE = 8
+_TURN_SECONDS = 0.05
 
 
 class Runs:
@@ -54,34 +55,41 @@ class Runs:
             self._free(conversation_id, claim)
 
     @contextmanager
-    def position(self, run: Run) -> Iterator[None]:
-        """A position in the line for a run; given up again when the body ends with an error instead of `launch`.
+    def positions(self, runs: Sequence[Run]) -> Iterator[None]:
+        """Positions in the line, in this order; given up again when the body ends with an error instead of `launch`.
 
         Raises Busy when too many wait already.
         """
-        self._line.join(run)
+        joined: list[Run] = []
         try:
+            for run in runs:
+                self._line.join(run)
+                joined.append(run)
             yield
         except BaseException:
-            self._line.leave(run)
+            for run in joined:
+                self._line.leave(run)
             raise
 
-    def launch(self, run: Run, conversation_id: str, work: Callable[[Run], None]) -> None:
-        """Do `work` in a thread of its own, as soon as the run's turn has come.
+    def launch(self, run: Run, conversation_id: str, work: Callable[[Run], None], after: Run | None = None) -> None:
+        """Do `work` in a thread of its own, as soon as the run's turn has come, and not before `after` has ended.
 
-        The run has a position, and the conversation is claimed for it.
+        The run has a position (behind that of `after`), and the conversation is claimed for it. Never raises: a run
+        that no thread is left for has failed when this returns.
         """
         thread = threading.Thread(
-            target=self._work, args=(run, conversation_id, work), name=f"run-{run.id[:8]}", daemon=True
+            target=self._work, args=(run, conversation_id, work, after), name=f"run-{run.id[:8]}", daemon=True
         )
         with self._lock:
             self._claimed[conversation_id] = run
             self._threads[run.id] = thread
         try:
             thread.start()
-        except RuntimeError as error:  # the system has no thread left
+        except RuntimeError:  # the system has no thread left
+            self._line.leave(run)
+            run.emit(Failed(Busy.code, "The server is too busy to answer right now. Try again in a minute."))
+            self.keep_ended(run)
             self._free(conversation_id, run)
-            raise Busy("The server is too busy to answer right now. Try again in a minute.") from error
 
     def keep_ended(self, run: Run) -> None:
         """Let a run that has ended be followed a while longer."""
@@ -116,9 +124,12 @@ class Runs:
         for thread in threads:
             thread.join(max(0.0, deadline - time.monotonic()))
 
-    def _work(self, run: Run, conversation_id: str, work: Callable[[Run], None]) -> None:
+    def _work(self, run: Run, conversation_id: str, work: Callable[[Run], None], after: Run | None) -> None:
         try:
+            # `after` stood in line before this run, so it has a place already: waiting for it in a place ends.
             with self._line.place(run):
+                if after is not None:
+                    _await(after, run)
                 work(run)
         finally:
             if not run.done:  # `work` ends every run it can; nobody may wait for ever for one it could not
@@ -136,3 +147,11 @@ class Runs:
 
     def _running(self) -> list[Run]:
         return [run for run in self._claimed.values() if isinstance(run, Run)]
+
+
+def _await(earlier: Run, run: Run) -> None:
+    """Wait for the end of an earlier run, or until nobody wants this one any more."""
+    if not earlier.done:
+        run.emit(Queued(1))
+    while not run.stopping and not earlier.wait(_TURN_SECONDS):
+        pass

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
+from contextlib import ExitStack
+from copy import copy
 from datetime import timedelta
 from functools import partial
 
@@ -75,14 +78,33 @@ class ChatService:
         Raises, before anything is stored: InvalidRequest, MessageTooLong, UnknownModel, UnknownConversation, Busy,
         StorageError.
         """
-        spec = self._catalog.get(request.model_id)
-        request = checked(request, self._limit)
-        conversation_id = request.conversation_id or new_id()
-        with self._runs.claim(conversation_id):
-            prepared = self._intake.prepare(request, conversation_id)
+        return self.start_together([request])[0]
+
+    def start_together(self, requests: Sequence[ChatRequest], *, in_turn: bool = False) -> list[Run]:
+        """Ask several conversations the same question (or each for another answer to the one it has).
+
+        It is screened once and stored in all of them before any model runs; what the gate blocks, also of one system
+        prompt, is stored in none. `in_turn`: each answer begins when the one before it in `requests` has ended, however
+        that went. Raises as `start`, for all of them together.
+        """
+        specs = [self._catalog.get(request.model_id) for request in requests]
+        requests = [checked(request, self._limit) for request in requests]
+        ids = [request.conversation_id or new_id() for request in requests]
+        with ExitStack() as claims:
+            for conversation_id in ids:
+                claims.enter_context(self._runs.claim(conversation_id))
+            prepared = self._intake.prepare(requests, ids)
             if isinstance(prepared, Refusal):
-                return self._refused(request, prepared)
-            return self._launched(request, spec, prepared)
+                return self._refused(requests, prepared)
+            return self._launched(requests, specs, prepared, in_turn=in_turn)
+
+    def over(self, conversations: ConversationStore) -> ChatService:
+        """The same service over other conversations, with the same line of runs: whoever waits there waits here."""
+        other = copy(self)
+        other._store = conversations
+        other._intake = Intake(self._moderator, conversations)
+        other._answerer = self._answerer.over(conversations)
+        return other
 
     def active(self, owner: str, conversation_id: str) -> Run | None:
         """The run that is writing in this conversation, if there is one."""
@@ -205,30 +227,38 @@ class ChatService:
             raise InvalidRequest(f"This {what} was stopped by the safety check. Change it and try again.")
         return screened.text
 
-    def _refused(self, request: ChatRequest, refusal: Refusal) -> Run:
-        run = Run(request.owner, request.conversation_id)
-        self._record(request, (refusal.verdict,), request.conversation_id)
-        run.emit(Blocked(refusal.verdict))
-        self._runs.keep_ended(run)
-        return run
+    def _refused(self, requests: Sequence[ChatRequest], refusal: Refusal) -> list[Run]:
+        self._record(requests[0], (refusal.verdict,), requests[0].conversation_id)
+        runs = [Run(request.owner, request.conversation_id) for request in requests]
+        for run in runs:
+            run.emit(Blocked(refusal.verdict))
+            self._runs.keep_ended(run)
+        return runs
 
-    def _launched(self, request: ChatRequest, spec: ModelSpec, exchange: Exchange) -> Run:
-        conversation, answer = exchange.conversation, exchange.answer
-        run = Run(request.owner, conversation.id, answer.parent_id, answer.id)
-        task = Task(
-            spec=spec,
-            branch=exchange.branch,
-            answer=answer,
-            params=request.params or spec.defaults,
-            system_prompt=conversation.system_prompt,
-            language=request.language,
-            conversation_id=conversation.id,
-        )
-        with self._runs.position(run):
-            self._record(request, exchange.verdicts, conversation.id)
-            self._store.add(conversation, exchange.new)
-            self._runs.launch(run, conversation.id, partial(self._answerer.answer, task=task))
-        return run
+    def _launched(
+        self,
+        requests: Sequence[ChatRequest],
+        specs: Sequence[ModelSpec],
+        exchanges: Sequence[Exchange],
+        *,
+        in_turn: bool,
+    ) -> list[Run]:
+        runs = [
+            Run(one.conversation.owner, one.conversation.id, one.answer.parent_id, one.answer.id) for one in exchanges
+        ]
+        told: set[str] = set()
+        with self._runs.positions(runs):
+            for request, exchange in zip(requests, exchanges, strict=True):
+                fresh = tuple(verdict for verdict in exchange.verdicts if verdict.id not in told)
+                told |= {verdict.id for verdict in fresh}
+                self._record(request, fresh, exchange.conversation.id)
+            self._store.add_all([(exchange.conversation, exchange.new) for exchange in exchanges])
+        before: Run | None = None
+        for run, request, spec, exchange in zip(runs, requests, specs, exchanges, strict=True):
+            work = partial(self._answerer.answer, task=_task(request, spec, exchange))
+            self._runs.launch(run, exchange.conversation.id, work, before)
+            before = run if in_turn else None
+        return runs
 
     def _record(self, request: ChatRequest, verdicts: tuple[Verdict, ...], conversation_id: str | None) -> None:
         self._decisions.record(
@@ -238,3 +268,15 @@ class ChatService:
             model_id=request.model_id,
             conversation_id=conversation_id,
         )
+
+
+def _task(request: ChatRequest, spec: ModelSpec, exchange: Exchange) -> Task:
+    return Task(
+        spec=spec,
+        branch=exchange.branch,
+        answer=exchange.answer,
+        params=request.params or spec.defaults,
+        system_prompt=exchange.conversation.system_prompt,
+        language=request.language,
+        conversation_id=exchange.conversation.id,
+    )

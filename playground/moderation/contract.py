@@ -150,6 +150,10 @@ class OutputGuard(Protocol):
 class Moderator(Protocol):
     """The gate: the only way in to a model and the only way out of it."""
 
+    def tailors(self, model_id: str) -> bool:
+        """Whether there are rules of their own for this model, so that its texts cannot be screened as any model's."""
+        ...
+
     def check_input(
         self, text: str, *, context: Sequence[str] = (), language: Language = "en", model_id: str = ""
     ) -> Screened:

@@ -63,6 +63,10 @@ class PolicyModerator:
         timed = {name: limited(detector, policy.time_limit) for name, detector in detectors.items()}
         self._detectors = {way: tuple(timed[name] for name in policy.detectors[way]) for way in Direction}
 
+    def tailors(self, model_id: str) -> bool:
+        """Whether the policy names this model."""
+        return model_id in self.policy.models
+
     def check_input(
         self,
         text: str,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict, replace
 from datetime import datetime
 from statistics import median
@@ -24,31 +24,47 @@ _IDS_AT_ONCE = 500
 class ConversationStore:
     """Every method raises StorageError when the database cannot do its work.
 
-    What a method calls acknowledged is on the disk when it returns (see `Database.write`).
+    What a method calls acknowledged is on the disk when it returns (see `Database.write`). A store sees either the
+    chats or, with `sides`, the sides of comparisons; for each the other kind does not exist.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, sides: bool = False) -> None:
         self._database = database
+        self._kind = conversations.c.comparison_id.is_not(None) if sides else conversations.c.comparison_id.is_(None)
 
     def add(self, conversation: Conversation, turns: Sequence[Message]) -> None:
         """Keep new messages at the end of a branch, in one acknowledged transaction.
 
         The conversation is made if it is not there yet. Of one that is there, the options, the leaf and the time of
-        the last change become those given.
+        the last change become those given, and the title if it had none.
 
         Raises UnknownConversation when it was deleted in the meantime, or is somebody else's.
         """
-        record = conversation_record(conversation)
-        kept = {name: record[name] for name in ("model_id", "system_prompt", "params", "leaf_id", "updated_at")}
+        self.add_all([(conversation, turns)])
+
+    def add_all(self, exchanges: Iterable[tuple[Conversation, Sequence[Message]]]) -> None:
+        """Like `add` for several conversations: all of it is kept, or nothing."""
         with self._database.write() as connection:
-            known = connection.scalar(select(conversations.c.id).where(conversations.c.id == conversation.id))
-            if known is None:
-                connection.execute(insert(conversations).values(record))
-            else:
-                _change(connection, conversation.owner, conversation.id, kept)
-            rows = [message_record(turn) | {"conversation_id": conversation.id} for turn in turns]
-            for row in rows:
-                connection.execute(insert(messages).values(row))
+            for conversation, turns in exchanges:
+                self._add(connection, conversation, turns)
+
+    def _add(self, connection: Connection, conversation: Conversation, turns: Sequence[Message]) -> None:
+        record = conversation_record(conversation)
+        known = connection.execute(select(conversations.c.title).where(conversations.c.id == conversation.id)).first()
+        if known is None:
+            connection.execute(insert(conversations).values(record))
+        else:
+            names = (
+                "model_id",
+                "system_prompt",
+                "params",
+                "leaf_id",
+                "updated_at",
+                *([] if known.title else ["title"]),
+            )
+            self._change(connection, conversation.owner, conversation.id, {name: record[name] for name in names})
+        for turn in turns:
+            connection.execute(insert(messages).values(message_record(turn) | {"conversation_id": conversation.id}))
 
     def get(self, owner: str, conversation_id: str) -> Conversation:
         """One conversation of `owner`.
@@ -56,7 +72,11 @@ class ConversationStore:
         Raises UnknownConversation when it is not there, deleted, or somebody else's.
         """
         with self._database.read() as connection:
-            row = connection.execute(select(conversations).where(_visible(owner, conversation_id))).mappings().first()
+            row = (
+                connection.execute(select(conversations).where(self._visible(owner, conversation_id)))
+                .mappings()
+                .first()
+            )
         if row is None:
             raise _unknown()
         return conversation_of(row)
@@ -76,7 +96,9 @@ class ConversationStore:
 
     def listed(self, owner: str, query: str = "") -> list[Conversation]:
         """The conversations of `owner` (newest first, at most `MOST_LISTED`) with `query` in title or messages."""
-        found = select(conversations).where(conversations.c.owner == owner, conversations.c.deleted_at.is_(None))
+        found = select(conversations).where(
+            conversations.c.owner == owner, conversations.c.deleted_at.is_(None), self._kind
+        )
         if query.strip():
             found = found.where(self._mentions(fold(query.strip())))
         newest = found.order_by(conversations.c.updated_at.desc(), conversations.c.id).limit(MOST_LISTED)
@@ -161,9 +183,8 @@ class ConversationStore:
             "leaf_id": leaf_id,
         }
         with self._database.write() as connection:
-            _change(
-                connection, owner, conversation_id, {name: value for name, value in given.items() if value is not None}
-            )
+            values = {name: value for name, value in given.items() if value is not None}
+            self._change(connection, owner, conversation_id, values)
 
     def delete(self, owner: str, conversation_id: str) -> None:
         """Hide a conversation until it is restored or purged.
@@ -171,14 +192,14 @@ class ConversationStore:
         Raises UnknownConversation.
         """
         with self._database.write() as connection:
-            _change(connection, owner, conversation_id, {"deleted_at": utc_now()})
+            self._change(connection, owner, conversation_id, {"deleted_at": utc_now()})
 
     def restore(self, owner: str, conversation_id: str) -> Conversation:
         """Bring back a deleted conversation (one that is there stays as it is).
 
         Raises UnknownConversation when it was purged, or is somebody else's.
         """
-        mine = and_(conversations.c.id == conversation_id, conversations.c.owner == owner)
+        mine = and_(conversations.c.id == conversation_id, conversations.c.owner == owner, self._kind)
         with self._database.write() as connection:
             connection.execute(update(conversations).where(mine).values(deleted_at=None))
         return self.get(owner, conversation_id)
@@ -189,29 +210,28 @@ class ConversationStore:
         with self._database.write() as connection:
             return connection.execute(gone).rowcount
 
+    def _visible(self, owner: str, conversation_id: str) -> ColumnElement[bool]:
+        return and_(
+            conversations.c.id == conversation_id,
+            conversations.c.owner == owner,
+            conversations.c.deleted_at.is_(None),
+            self._kind,
+        )
+
+    def _change(self, connection: Connection, owner: str, conversation_id: str, values: dict[str, Any]) -> None:
+        """Raises UnknownConversation when there is no such conversation to see."""
+        if not values:
+            return
+        changed = update(conversations).where(self._visible(owner, conversation_id)).values(values)
+        if not connection.execute(changed).rowcount:
+            raise _unknown()
+
 
 def ended(message: Message) -> Message:
     """`message`, with INTERRUPTED for an answer that has no end although nobody writes it any more."""
     if message.role == "assistant" and message.finish_reason is None:
         return replace(message, finish_reason=FinishReason.INTERRUPTED)
     return message
-
-
-def _visible(owner: str, conversation_id: str) -> ColumnElement[bool]:
-    return and_(
-        conversations.c.id == conversation_id,
-        conversations.c.owner == owner,
-        conversations.c.deleted_at.is_(None),
-    )
-
-
-def _change(connection: Connection, owner: str, conversation_id: str, values: dict[str, Any]) -> None:
-    """Raises UnknownConversation when there is no such conversation to see."""
-    if not values:
-        return
-    changed = update(conversations).where(_visible(owner, conversation_id)).values(values)
-    if not connection.execute(changed).rowcount:
-        raise _unknown()
 
 
 def _unfinished() -> ColumnElement[bool]:

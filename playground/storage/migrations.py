@@ -130,12 +130,64 @@ def m005_reports(connection: Connection) -> None:
     )
 
 
+def m006_comparisons(connection: Connection) -> None:
+    """Several models asked the same, and what people voted."""
+    _run(
+        connection,
+        "ALTER TABLE conversations ADD COLUMN comparison_id VARCHAR(32)",
+        """CREATE TABLE comparisons (
+            id VARCHAR(32) NOT NULL PRIMARY KEY,
+            owner VARCHAR(64) NOT NULL,
+            mode VARCHAR(16) NOT NULL,
+            schedule VARCHAR(16) NOT NULL,
+            language VARCHAR(8) NOT NULL,
+            winner VARCHAR(16),
+            revealed BOOLEAN NOT NULL,
+            tainted BOOLEAN NOT NULL,
+            title TEXT NOT NULL,
+            batch VARCHAR(32),
+            created_at TIMESTAMP WITH TIME ZONE NOT NULL,
+            updated_at TIMESTAMP WITH TIME ZONE NOT NULL
+        )""",
+        "CREATE INDEX comparisons_by_owner ON comparisons (owner, updated_at)",
+        "CREATE INDEX comparisons_by_batch ON comparisons (batch)",
+        """CREATE TABLE comparison_sides (
+            comparison_id VARCHAR(32) NOT NULL REFERENCES comparisons (id) ON DELETE CASCADE,
+            position INTEGER NOT NULL,
+            conversation_id VARCHAR(32) NOT NULL REFERENCES conversations (id) ON DELETE CASCADE,
+            PRIMARY KEY (comparison_id, position)
+        )""",
+        """CREATE TABLE votes (
+            id VARCHAR(32) NOT NULL PRIMARY KEY,
+            comparison_id VARCHAR(32),
+            mode VARCHAR(16) NOT NULL,
+            model_a VARCHAR(200) NOT NULL,
+            model_b VARCHAR(200) NOT NULL,
+            winner VARCHAR(16) NOT NULL,
+            tainted BOOLEAN NOT NULL,
+            language VARCHAR(8) NOT NULL,
+            category VARCHAR(32) NOT NULL,
+            session VARCHAR(32) NOT NULL,
+            prompt_hash VARCHAR(32) NOT NULL,
+            turns INTEGER NOT NULL,
+            side_a JSON NOT NULL,
+            side_b JSON NOT NULL,
+            imported BOOLEAN NOT NULL,
+            created_at TIMESTAMP WITH TIME ZONE NOT NULL,
+            changed_at TIMESTAMP WITH TIME ZONE NOT NULL
+        )""",
+        "CREATE UNIQUE INDEX votes_by_comparison ON votes (comparison_id)",
+        "CREATE INDEX votes_by_change ON votes (changed_at)",
+    )
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     m001_conversations,
     m002_decisions,
     m003_soft_delete,
     m004_receipts,
     m005_reports,
+    m006_comparisons,
 )
 
 

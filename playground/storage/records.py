@@ -36,7 +36,7 @@ def conversation_record(conversation: Conversation) -> dict[str, Any]:
 def conversation_of(row: RowMapping) -> Conversation:
     """A conversation from its row; columns it does not have (deleted_at) are left out."""
     values = {name: row[name] for name in Conversation.__slots__}
-    values["params"] = None if row["params"] is None else _params(row["params"])
+    values["params"] = None if row["params"] is None else params_of(row["params"])
     return Conversation(**values)
 
 
@@ -97,5 +97,6 @@ def _ruling(record: Mapping[str, Any]) -> Ruling:
     )
 
 
-def _params(record: Mapping[str, Any]) -> SamplingParams:
+def params_of(record: Mapping[str, Any]) -> SamplingParams:
+    """Sampling parameters from their record."""
     return SamplingParams(**{**record, "stop": tuple(record["stop"])})

@@ -5,6 +5,10 @@ A conversation is a tree of messages: `parent_id` points at the message before; 
 `decisions` has one row for every ruling of the gate, never with text: offsets, scores and names only. `shadow` is what
 a rule on trial would have done. `reports` are the mistakes people told of, one for each decision (`kind` "wrong") or
 answer ("missed"); `subject_id` is the verdict's or the message's id, and `text` is empty unless the operator keeps it.
+
+A conversation with a `comparison_id` is a side of a comparison. Two comparisons of a `batch` may share a side; one of a
+batch that nobody grades at the moment has no `owner`. `votes` have one row for every comparison that was voted on, and
+those that were imported; `side_a` and `side_b` are figures and names about the answers, never their words.
 """
 
 from __future__ import annotations
@@ -68,6 +72,7 @@ conversations = Table(
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
     Column("deleted_at", UtcDateTime),
+    _id("comparison_id"),
     Index("conversations_by_owner", "owner", "updated_at"),
 )
 
@@ -144,4 +149,55 @@ reports = Table(
     Column("created_at", UtcDateTime, nullable=False),
     Index("reports_by_subject", "owner", "subject_id", unique=True),
     Index("reports_by_time", "created_at"),
+)
+
+comparisons = Table(
+    "comparisons",
+    metadata,
+    _id("id", primary_key=True),
+    Column("owner", String(64), nullable=False),
+    Column("mode", String(16), nullable=False),
+    Column("schedule", String(16), nullable=False),
+    Column("language", String(8), nullable=False),
+    Column("winner", String(16)),
+    Column("revealed", Boolean, nullable=False),
+    Column("tainted", Boolean, nullable=False),
+    Column("title", Text, nullable=False),
+    _id("batch"),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    Index("comparisons_by_owner", "owner", "updated_at"),
+    Index("comparisons_by_batch", "batch"),
+)
+
+comparison_sides = Table(
+    "comparison_sides",
+    metadata,
+    _id("comparison_id", ForeignKey("comparisons.id", ondelete="CASCADE"), primary_key=True),
+    Column("position", Integer, primary_key=True),
+    _id("conversation_id", ForeignKey("conversations.id", ondelete="CASCADE"), nullable=False),
+)
+
+votes = Table(
+    "votes",
+    metadata,
+    _id("id", primary_key=True),
+    _id("comparison_id"),
+    Column("mode", String(16), nullable=False),
+    Column("model_a", String(200), nullable=False),
+    Column("model_b", String(200), nullable=False),
+    Column("winner", String(16), nullable=False),
+    Column("tainted", Boolean, nullable=False),
+    Column("language", String(8), nullable=False),
+    Column("category", String(32), nullable=False),
+    Column("session", String(32), nullable=False),
+    Column("prompt_hash", String(32), nullable=False),
+    Column("turns", Integer, nullable=False),
+    Column("side_a", JSON, nullable=False),
+    Column("side_b", JSON, nullable=False),
+    Column("imported", Boolean, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("changed_at", UtcDateTime, nullable=False),
+    Index("votes_by_comparison", "comparison_id", unique=True),
+    Index("votes_by_change", "changed_at"),
 )

@@ -18,7 +18,7 @@ def finish(run: Run) -> None:
 
 
 def launched(runs: Runs, run: Run, conversation_id: str, work: object = finish) -> Run:
-    with runs.claim(conversation_id), runs.position(run):
+    with runs.claim(conversation_id), runs.positions([run]):
         runs.launch(run, conversation_id, work)  # type: ignore[arg-type]
     return run
 
@@ -69,8 +69,9 @@ def test_when_the_system_has_no_thread_left(monkeypatch: pytest.MonkeyPatch) -> 
     runs = Runs(1)
     with monkeypatch.context() as patch:
         patch.setattr(threading.Thread, "start", start)
-        with pytest.raises(Busy, match="too busy"):
-            launched(runs, Run("anna", "c"), "c")
+        end = launched(runs, Run("anna", "c"), "c").snapshot().end
+        assert isinstance(end, Failed)
+        assert (end.code, "too busy" in end.message) == ("busy", True)
     assert launched(runs, Run("anna", "c"), "c").wait(30)
     runs.close()
 

@@ -1,0 +1,358 @@
+"""Side by side and blind battles: what the page and the command line can do with comparisons.
+
+Each side is a conversation of its own in the chat's tables, written by the chat's own runs: gate, storage, stopping,
+retry and recovery are those of the chat. What is added here is when they start, and what may be seen of them.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, get_args
+
+from playground.arena.ballot import fill_ballot
+from playground.arena.battles import Memory, Ring, choose_schedule
+from playground.arena.contract import (
+    MOST_SIDES,
+    Comparison,
+    ComparisonView,
+    Mode,
+    Schedule,
+    SideRequest,
+    TableChoice,
+    Winner,
+)
+from playground.arena.live import Live
+from playground.arena.pace import CHARS_PER_SECOND
+from playground.arena.sight import Sight, comparison_of, is_blind, shown_comparison, sides_owner
+from playground.arena.standings import Standings
+from playground.catalog.catalog import Catalog
+from playground.chat.incoming import check_id
+from playground.chat.service import ChatService
+from playground.domain import Blocked, ChatRequest, Conversation, Language, Message, new_id
+from playground.errors import Busy, InvalidRequest, OutOfMemory
+from playground.storage.comparisons import ComparisonStore, KeptComparison, KeptSide
+from playground.storage.conversations import ConversationStore
+from playground.storage.votes import VoteStore
+
+if TYPE_CHECKING:
+    from playground.arena.leaderboard import Leaderboard
+
+_LOOK_SECONDS = 1 / 15
+_MOST_LIVE = 512
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArenaParts:
+    """What the arena is made of. `sides` sees the sides' conversations, `chats` the ordinary ones.
+
+    `max_models` is how many models may be loaded at once, `chars_per_second` how fast blind answers appear at most.
+    """
+
+    catalog: Catalog
+    chat: ChatService
+    sides: ConversationStore
+    chats: ConversationStore
+    comparisons: ComparisonStore
+    votes: VoteStore
+    ring: Ring
+    memory: Memory
+    fingerprint: Callable[[str], str]
+    max_models: int
+    chars_per_second: float = CHARS_PER_SECOND
+
+
+class ArenaService:
+    """See `contract.Arena`."""
+
+    def __init__(self, parts: ArenaParts) -> None:
+        self._parts = parts
+        self._chat = parts.chat.over(parts.sides)
+        self._standings = Standings(parts.votes)
+        self._sight = Sight(parts.catalog, parts.memory, parts.votes, parts.chars_per_second)
+        self._random = random.SystemRandom()
+        self._lock = threading.Lock()
+        self._live: OrderedDict[str, Live] = OrderedDict()
+
+    def start(self, owner: str, mode: Mode, sides: Sequence[SideRequest], language: Language) -> Comparison:
+        """A new comparison; see `contract.Arena`."""
+        if mode is Mode.DUEL or (mode is Mode.BLIND and sides):
+            raise InvalidRequest("A blind battle draws its models itself. Start it without any, or compare by name.")
+        if mode is Mode.BLIND:
+            sides = [SideRequest(name) for name in self._parts.ring.draw(self._standings.votes(TableChoice()))]
+        if not 2 <= len(sides) <= MOST_SIDES:
+            raise InvalidRequest(f"A comparison has two to {MOST_SIDES} models. Choose as many.")
+        comparison_id = new_id()
+        schedule = self._schedule([side.model_id for side in sides])
+        conversations = [self._new_side(owner, comparison_id, side, language, ()) for side in sides]
+        kept = KeptComparison(
+            id=comparison_id, owner=owner, mode=mode.value, schedule=schedule.value, language=language
+        )
+        self._parts.comparisons.add(kept, conversations)
+        live = self._of(owner, comparison_id)
+        return shown_comparison(live.kept)
+
+    def ask(self, owner: str, comparison_id: str, text: str, *, only: int | None = None) -> ComparisonView:
+        """Ask all sides, or one; see `contract.Arena`."""
+        live = self._of(owner, comparison_id)
+        _refuse_batch(live.kept)
+        with live.lock:
+            if only is not None and is_blind(live.kept):
+                raise InvalidRequest("Vote first; then one side can be asked alone.")
+            view = self._sight.view(live)
+            if any(side.running for side in view.sides if only in (None, side.position)):
+                raise Busy("An answer is still being written. Wait for it, or stop it first.")
+            chosen = live.kept.sides if only is None else (_side_at(live.kept, only),)
+            self._set_schedule(live)
+            requests = [self._request(live, side, text) for side in chosen]
+            self._begin(live, requests)
+            return self._sight.view(live)
+
+    def retry(self, owner: str, comparison_id: str, position: int) -> ComparisonView:
+        """Answer again on one side; while a battle is blind, only where there is no answer to judge."""
+        live = self._of(owner, comparison_id)
+        _refuse_batch(live.kept)
+        with live.lock:
+            kept = _side_at(live.kept, position)
+            messages = self._messages(live.kept, kept)
+            asked = next((message for message in reversed(messages) if message.role == "user"), None)
+            if asked is None:
+                raise InvalidRequest("There is no question to answer again. Write a message first.")
+            if is_blind(live.kept):
+                view = self._sight.view(live)
+                if view.may_vote:
+                    raise InvalidRequest("Vote first; then an answer can be written again.")
+                if any(side.running for side in view.sides):
+                    raise Busy("An answer is still being written. Wait for it, or stop it first.")
+            self._begin(live, [replace(self._request(live, kept, None), parent_id=asked.id)])
+            return self._sight.view(live)
+
+    def stop(self, owner: str, comparison_id: str, position: int | None = None) -> None:
+        """Stop one side or all."""
+        live = self._of(owner, comparison_id)
+        with live.lock:
+            sides = live.kept.sides if position is None else (_side_at(live.kept, position),)
+            for run in live.runs(sides):
+                run.cancel()
+
+    def change_side(self, owner: str, comparison_id: str, position: int, request: SideRequest | None) -> Comparison:
+        """Another model on a side, one more, or one less; see `contract.Arena`."""
+        live = self._of(owner, comparison_id)
+        with live.lock:
+            _refuse_batch(live.kept)
+            if is_blind(live.kept):
+                raise InvalidRequest("The models of a blind battle stay until you have voted.")
+            ids = [side.conversation_id for side in live.kept.sides]
+            if not 0 <= position <= len(ids) - (request is None) or (position == MOST_SIDES):
+                raise InvalidRequest(f"There is no side {position + 1} to change. A comparison has two to four sides.")
+            if request is None:
+                if len(ids) == 2:
+                    raise InvalidRequest("A comparison has at least two sides. Open the other one as a chat instead.")
+                self.stop(owner, comparison_id, position)
+                del ids[position]
+            else:
+                first = self._messages(live.kept, live.kept.sides[0])
+                if live.runs(live.kept.sides[:1]):
+                    raise Busy("An answer is still being written. Wait for it, or stop it first.")
+                self._schedule([request.model_id])
+                if position < len(ids):
+                    self.stop(owner, comparison_id, position)
+                ids[position : position + 1] = [
+                    self._new_side(owner, comparison_id, request, live.kept.language, first)
+                ]
+            self._parts.comparisons.put_sides(owner, comparison_id, ids)
+            self._reload(live)
+            self._set_schedule(live)
+            return shown_comparison(live.kept)
+
+    def view(self, owner: str, comparison_id: str) -> ComparisonView:
+        """As it may be shown right now."""
+        live = self._of(owner, comparison_id)
+        with live.lock:
+            return self._sight.view(live)
+
+    def wait(self, owner: str, comparison_id: str, version: int, timeout: float) -> ComparisonView:
+        """The view once its version is beyond `version`, or as it is after `timeout` seconds."""
+        live = self._of(owner, comparison_id)
+        deadline = time.monotonic() + timeout
+        while True:
+            with live.lock:
+                view = self._sight.view(live)
+                left = deadline - time.monotonic()
+                if view.version > version or left <= 0:
+                    return view
+                moving = any(side.running for side in view.sides)
+                live.changed.wait(min(left, _LOOK_SECONDS) if moving else left)
+
+    def vote(self, owner: str, comparison_id: str, winner: Winner) -> ComparisonView:
+        """Vote, or change one's mind; see `contract.Arena`."""
+        if winner not in get_args(Winner):
+            raise InvalidRequest(f"A vote is one of: {', '.join(get_args(Winner))}.")
+        live = self._of(owner, comparison_id)
+        with live.lock:
+            if not self._sight.view(live).may_vote:
+                raise InvalidRequest("You can vote when both sides have answered, once for each battle.")
+            comparison = comparison_of(live.kept)
+            sides = self._sight.open_sides(live)
+            tainted = self._sight.tainted(live)
+            specs = [self._parts.catalog.get(side.model_id) for side in comparison.sides]
+            ballot = fill_ballot(comparison, sides, specs, winner, tainted=tainted, fingerprint=self._parts.fingerprint)
+            self._parts.votes.cast(ballot)
+            self._parts.comparisons.change(owner, comparison_id, winner=winner, revealed=True, tainted=tainted)
+            self._reload(live)
+            return self._sight.view(live)
+
+    def detach(self, owner: str, comparison_id: str, position: int) -> str:
+        """Open a side as a normal chat: a copy of its conversation, whose id is returned. Not while blind."""
+        live = self._of(owner, comparison_id)
+        with live.lock:
+            if is_blind(live.kept):
+                raise InvalidRequest("Vote first; then a side can be opened as a chat.")
+            kept = _side_at(live.kept, position)
+            if live.runs([kept]):
+                raise Busy("An answer is still being written. Wait for it, or stop it first.")
+            copied = _copies(self._messages(live.kept, kept))
+            if not copied:
+                raise InvalidRequest("There is nothing on this side yet. Ask something first.")
+            conversation = Conversation(
+                owner,
+                title=live.kept.title,
+                model_id=kept.model_id,
+                system_prompt=kept.system_prompt,
+                params=kept.params,
+                leaf_id=copied[-1].id,
+            )
+            self._parts.chats.add(conversation, copied)
+            return conversation.id
+
+    def listed(self, owner: str) -> list[Comparison]:
+        """The newest comparisons first."""
+        return [shown_comparison(kept) for kept in self._parts.comparisons.listed(owner)]
+
+    def next_duel(self, owner: str) -> ComparisonView | None:
+        """The next pair of answers of a batch to be graded, blind; None when none waits."""
+        comparison_id = self._parts.comparisons.claim(owner)
+        return None if comparison_id is None else self.view(owner, comparison_id)
+
+    def leaderboard(self, choice: TableChoice) -> Leaderboard:
+        """The table of these votes."""
+        return self._standings.leaderboard(choice)
+
+    @property
+    def standings(self) -> Standings:
+        """The votes that are kept here."""
+        return self._standings
+
+    def _of(self, owner: str, comparison_id: str) -> Live:
+        """The comparison as it is looked at; raises UnknownConversation."""
+        with self._lock:
+            live = self._live.get(check_id(comparison_id))
+            if live is not None and live.kept.owner == owner:
+                self._live.move_to_end(comparison_id)
+                return live
+        kept = self._parts.comparisons.get(owner, comparison_id)
+        with self._lock:
+            live = self._live.get(comparison_id)
+            if live is None or live.kept.owner != owner:
+                live = self._live[comparison_id] = Live(kept, sides_owner(kept), self._chat)
+            for old in [name for name, one in self._live.items() if not one.running][: -_MOST_LIVE or None]:
+                if old != comparison_id:
+                    del self._live[old]
+            return live
+
+    def _reload(self, live: Live) -> None:
+        live.kept = self._parts.comparisons.get(live.kept.owner, live.kept.id)
+        live.forget()
+        live.changed.notify_all()
+
+    def _messages(self, kept: KeptComparison, side: KeptSide) -> tuple[Message, ...]:
+        return self._chat.thread(sides_owner(kept), side.conversation_id).messages
+
+    def _new_side(
+        self,
+        owner: str,
+        comparison_id: str,
+        side: SideRequest,
+        language: Language,
+        earlier: Sequence[Message],
+    ) -> str:
+        """A side's conversation, with its system prompt through the gate; returns its id."""
+        conversation = Conversation(
+            owner, comparison_id=comparison_id, model_id=self._parts.catalog.get(side.model_id).id, params=side.params
+        )
+        copied = _copies(earlier)
+        if copied:
+            conversation = replace(conversation, leaf_id=copied[-1].id)
+        self._parts.sides.add(conversation, copied)
+        if side.system_prompt.strip():
+            self._chat.configure(owner, conversation.id, system_prompt=side.system_prompt, language=language)
+        return conversation.id
+
+    def _schedule(self, model_ids: Sequence[str]) -> Schedule:
+        """Together or in turn. Raises UnknownModel, InvalidRequest, OutOfMemory."""
+        specs = [self._parts.catalog.get(model_id) for model_id in model_ids]
+        for spec in specs:
+            if not spec.offered:
+                raise InvalidRequest(f"{spec.name} is not a model to talk to here. Choose another one.")
+            refusal = self._parts.memory.refusal(spec)
+            if refusal:
+                raise OutOfMemory(refusal)
+        return choose_schedule(specs, self._parts.memory, self._parts.max_models)
+
+    def _set_schedule(self, live: Live) -> None:
+        schedule = self._schedule([side.model_id for side in live.kept.sides]).value
+        if schedule != live.kept.schedule:
+            self._parts.comparisons.change(live.kept.owner, live.kept.id, schedule=schedule)
+            live.kept = replace(live.kept, schedule=schedule)
+
+    def _request(self, live: Live, side: KeptSide, text: str | None) -> ChatRequest:
+        messages = self._messages(live.kept, side)
+        return ChatRequest(
+            owner=live.kept.owner,
+            model_id=side.model_id,
+            text=text,
+            conversation_id=side.conversation_id,
+            parent_id=messages[-1].id if messages else None,
+            system_prompt=side.system_prompt,
+            params=side.params,
+            language=live.kept.language,
+        )
+
+    def _begin(self, live: Live, requests: list[ChatRequest]) -> None:
+        in_turn = live.kept.schedule == Schedule.IN_TURN
+        if in_turn and is_blind(live.kept):
+            self._random.shuffle(requests)
+        runs = self._chat.start_together(requests, in_turn=in_turn)
+        end = runs[0].snapshot().end if runs[0].message_id is None else None
+        if isinstance(end, Blocked):
+            live.refused = end.verdict
+        else:
+            live.begin(runs)
+        if not live.kept.title and live.refused is None:
+            conversation = self._parts.sides.get(live.kept.owner, requests[0].conversation_id or "")
+            self._parts.comparisons.change(live.kept.owner, live.kept.id, title=conversation.title)
+            live.kept = replace(live.kept, title=conversation.title)
+        live.changed.notify_all()
+
+
+def _refuse_batch(kept: KeptComparison) -> None:
+    if kept.batch is not None:
+        raise InvalidRequest("This pair of a batch has been answered already. Grade it, or start a comparison.")
+
+
+def _side_at(kept: KeptComparison, position: int) -> KeptSide:
+    if not 0 <= position < len(kept.sides):
+        raise InvalidRequest(f"There is no side {position + 1}; this comparison has {len(kept.sides)}.")
+    return kept.sides[position]
+
+
+def _copies(messages: Sequence[Message]) -> list[Message]:
+    """The same turns as other messages, one below the other."""
+    copied: list[Message] = []
+    for message in messages:
+        copied.append(replace(message, id=new_id(), parent_id=copied[-1].id if copied else None))
+    return copied

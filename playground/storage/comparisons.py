@@ -1,0 +1,174 @@
+"""Comparisons and their sides, kept; each side's words are in a conversation of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import RowMapping, and_, delete, func, insert, or_, select, update
+
+from playground.domain import Language, SamplingParams, new_id, utc_now
+from playground.errors import UnknownConversation
+from playground.storage.database import Database
+from playground.storage.records import params_of
+from playground.storage.schema import comparison_sides, comparisons, conversations
+
+MOST_LISTED = 500
+CLAIM_TIME = timedelta(minutes=30)
+"""How long a comparison of a batch stays with whoever was given it without grading it."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeptSide:
+    """A side's conversation with its options."""
+
+    conversation_id: str
+    model_id: str
+    params: SamplingParams | None
+    system_prompt: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptComparison:
+    """A comparison as its row; `sides` are in order of their position. `batch` is the duel it belongs to."""
+
+    owner: str
+    mode: str
+    schedule: str
+    language: Language
+    sides: tuple[KeptSide, ...] = ()
+    winner: str | None = None
+    revealed: bool = False
+    tainted: bool = False
+    title: str = ""
+    batch: str | None = None
+    id: str = field(default_factory=new_id)
+    created_at: datetime = field(default_factory=utc_now)
+
+
+_COLUMNS = tuple(name for name in KeptComparison.__slots__ if name != "sides")
+
+
+class ComparisonStore:
+    """Every method raises StorageError when the database cannot do its work, and those that take a comparison raise
+    UnknownConversation when `owner` has none with that id.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(self, comparison: KeptComparison, conversation_ids: Sequence[str]) -> None:
+        """Keep a new comparison whose sides' conversations are there already; acknowledged."""
+        record: dict[str, Any] = {name: getattr(comparison, name) for name in _COLUMNS} | {"updated_at": utc_now()}
+        with self._database.write() as connection:
+            connection.execute(insert(comparisons).values(record))
+            connection.execute(insert(comparison_sides), _sides(comparison.id, conversation_ids))
+
+    def get(self, owner: str, comparison_id: str) -> KeptComparison:
+        """One comparison with its sides."""
+        found = select(comparisons).where(comparisons.c.id == comparison_id, comparisons.c.owner == owner)
+        with self._database.read() as connection:
+            row = connection.execute(found).mappings().first()
+            if row is None:
+                raise _unknown()
+            return _comparison(row, connection.execute(_joined(comparisons.c.id == comparison_id)).mappings().all())
+
+    def listed(self, owner: str) -> list[KeptComparison]:
+        """The newest comparisons of `owner` that were asked something, at most `MOST_LISTED`."""
+        mine = (
+            select(comparisons)
+            .where(comparisons.c.owner == owner, comparisons.c.title != "", comparisons.c.batch.is_(None))
+            .order_by(comparisons.c.updated_at.desc(), comparisons.c.id)
+            .limit(MOST_LISTED)
+        )
+        with self._database.read() as connection:
+            rows = connection.execute(mine).mappings().all()
+            sides = connection.execute(_joined(comparisons.c.owner == owner)).mappings().all()
+        by_comparison: dict[str, list[RowMapping]] = {}
+        for side in sides:
+            by_comparison.setdefault(side["comparison_id"], []).append(side)
+        return [_comparison(row, by_comparison.get(row["id"], [])) for row in rows]
+
+    def change(self, owner: str, comparison_id: str, **values: Any) -> None:
+        """Keep other values of some columns, and that the comparison changed now; acknowledged."""
+        changed = (
+            update(comparisons)
+            .where(comparisons.c.id == comparison_id, comparisons.c.owner == owner)
+            .values(**values, updated_at=utc_now())
+        )
+        with self._database.write() as connection:
+            if not connection.execute(changed).rowcount:
+                raise _unknown()
+
+    def put_sides(self, owner: str, comparison_id: str, conversation_ids: Sequence[str]) -> None:
+        """Let these conversations be the sides from now on; acknowledged."""
+        self.change(owner, comparison_id)
+        with self._database.write() as connection:
+            connection.execute(delete(comparison_sides).where(comparison_sides.c.comparison_id == comparison_id))
+            connection.execute(insert(comparison_sides), _sides(comparison_id, conversation_ids))
+
+    def claim(self, owner: str) -> str | None:
+        """The id of a comparison of a batch that waits for a grade, from now on `owner`'s; None when none waits.
+
+        Whoever has one already gets that again. One that stays without a grade for `CLAIM_TIME` goes to the next.
+        """
+        open_ones = and_(comparisons.c.batch.is_not(None), comparisons.c.winner.is_(None))
+        late = utc_now() - CLAIM_TIME
+        mine = select(comparisons.c.id).where(open_ones, comparisons.c.owner == owner)
+        free = select(comparisons.c.id).where(
+            open_ones, or_(comparisons.c.owner == "", comparisons.c.updated_at < late)
+        )
+        with self._database.write() as connection:
+            found = connection.scalar(mine.limit(1)) or connection.scalar(free.order_by(func.random()).limit(1))
+            if found is not None:
+                taken = update(comparisons).where(comparisons.c.id == found)
+                connection.execute(taken.values(owner=owner, updated_at=utc_now()))
+        return found
+
+    def of_batch(self, batch: str) -> int:
+        """How many comparisons of a batch there are."""
+        counted = select(func.count()).select_from(comparisons).where(comparisons.c.batch == batch)
+        with self._database.read() as connection:
+            return int(connection.scalar(counted) or 0)
+
+
+def _joined(chosen: Any) -> Any:
+    return (
+        select(
+            comparison_sides.c.comparison_id,
+            comparison_sides.c.conversation_id,
+            conversations.c.model_id,
+            conversations.c.params,
+            conversations.c.system_prompt,
+        )
+        .join(conversations, conversations.c.id == comparison_sides.c.conversation_id)
+        .join(comparisons, comparisons.c.id == comparison_sides.c.comparison_id)
+        .where(chosen)
+        .order_by(comparison_sides.c.comparison_id, comparison_sides.c.position)
+    )
+
+
+def _sides(comparison_id: str, conversation_ids: Sequence[str]) -> list[dict[str, Any]]:
+    return [
+        {"comparison_id": comparison_id, "position": position, "conversation_id": conversation_id}
+        for position, conversation_id in enumerate(conversation_ids)
+    ]
+
+
+def _comparison(row: RowMapping, sides: Sequence[RowMapping]) -> KeptComparison:
+    kept = tuple(
+        KeptSide(
+            conversation_id=side["conversation_id"],
+            model_id=side["model_id"] or "",
+            params=None if side["params"] is None else params_of(side["params"]),
+            system_prompt=side["system_prompt"],
+        )
+        for side in sides
+    )
+    return KeptComparison(**{name: row[name] for name in _COLUMNS}, sides=kept)
+
+
+def _unknown() -> UnknownConversation:
+    return UnknownConversation("This comparison does not exist. Choose another one, or start a new one.")

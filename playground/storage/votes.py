@@ -1,0 +1,128 @@
+"""What people voted, with everything needed to judge it again, and none of their or the models' words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime
+from typing import Any, Self
+
+from sqlalchemy import RowMapping, func, insert, select, update
+
+from playground.domain import new_id, utc_now
+from playground.errors import InvalidRequest
+from playground.storage.database import Database
+from playground.storage.schema import votes
+
+
+@dataclass(frozen=True, slots=True)
+class VotedSide:
+    """One answer that was voted on: what made it, and figures about it.
+
+    `params` are sampling parameters by name. `conversation_hash` is a keyed hash of all turns. `style` counts of the
+    newest answer, by name (None: not known); `tokens` are those of all its answers. `position` is 0 on the left.
+    """
+
+    revision: str = ""
+    precision: str = ""
+    engine: str = ""
+    params: Mapping[str, Any] = field(default_factory=dict)
+    conversation_hash: str = ""
+    style: Mapping[str, int] | None = None
+    tokens: int = 0
+    position: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vote:
+    """One vote. `session` is a keyed hash of whose it is, `prompt_hash` one of the questions; `turns` counts those.
+
+    `mode` is the comparison's, `tainted` that a model told its name while it was blind. `imported` ones came from a
+    file and have no comparison.
+    """
+
+    model_a: str
+    model_b: str
+    winner: str
+    mode: str
+    session: str
+    prompt_hash: str
+    comparison_id: str | None = None
+    tainted: bool = False
+    language: str = "en"
+    category: str = ""
+    turns: int = 1
+    side_a: VotedSide = field(default_factory=VotedSide)
+    side_b: VotedSide = field(default_factory=VotedSide)
+    imported: bool = False
+    id: str = field(default_factory=new_id)
+    created_at: datetime = field(default_factory=utc_now)
+    changed_at: datetime = field(default_factory=utc_now)
+
+    @classmethod
+    def of(cls, row: RowMapping) -> Self:
+        """From its row."""
+        values = {name: row[name] for name in cls.__slots__}
+        return cls(**{**values, "side_a": VotedSide(**row["side_a"]), "side_b": VotedSide(**row["side_b"])})
+
+    def record(self) -> dict[str, Any]:
+        """Its columns."""
+        values = {name: getattr(self, name) for name in self.__slots__}
+        return values | {"side_a": asdict(self.side_a), "side_b": asdict(self.side_b)}
+
+
+class VoteStore:
+    """Every method raises StorageError when the database cannot do its work."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def cast(self, vote: Vote) -> Vote:
+        """Keep a vote, or change the one that this comparison has, while nothing was asked since; acknowledged.
+
+        Raises InvalidRequest when there is a vote about earlier answers.
+        """
+        with self._database.write() as connection:
+            same = select(votes).where(votes.c.comparison_id == vote.comparison_id)
+            known = connection.execute(same).mappings().first()
+            if known is None:
+                connection.execute(insert(votes).values(vote.record()))
+                return vote
+            if known["turns"] != vote.turns:
+                raise InvalidRequest("You voted before the newest question. Start another battle to vote again.")
+            kept = replace(vote, id=known["id"], created_at=known["created_at"], changed_at=utc_now())
+            connection.execute(update(votes).where(votes.c.id == kept.id).values(kept.record()))
+            return kept
+
+    def add(self, imported: Iterable[Vote]) -> int:
+        """Keep votes from elsewhere, all of them or none; those that are there already stay as they are.
+
+        Returns how many are new.
+        """
+        rows = [vote.record() for vote in imported]
+        with self._database.write() as connection:
+            known = set(connection.scalars(select(votes.c.id).where(votes.c.imported)))
+            fresh = [row for row in rows if row["id"] not in known]
+            if fresh:
+                connection.execute(insert(votes), fresh)
+        return len(fresh)
+
+    def of_comparison(self, comparison_id: str) -> Vote | None:
+        """The vote on a comparison."""
+        with self._database.read() as connection:
+            row = connection.execute(select(votes).where(votes.c.comparison_id == comparison_id)).mappings().first()
+        return None if row is None else Vote.of(row)
+
+    def changed_since(self, moment: datetime | None) -> list[Vote]:
+        """The votes that were cast or changed at that moment or later (None: all), oldest first."""
+        found = select(votes).order_by(votes.c.created_at, votes.c.id)
+        if moment is not None:
+            found = found.where(votes.c.changed_at >= moment)
+        with self._database.read() as connection:
+            return [Vote.of(row) for row in connection.execute(found).mappings()]
+
+    def state(self) -> tuple[int, datetime | None]:
+        """How many votes there are, and when one was last cast or changed: the same as long as nothing changed."""
+        with self._database.read() as connection:
+            row = connection.execute(select(func.count(), func.max(votes.c.changed_at)).select_from(votes)).one()
+        return int(row[0]), row[1]

@@ -1,0 +1,252 @@
+"""Blind battles: nothing tells who answers before the vote, and everything does after it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from itertools import pairwise
+
+import pytest
+
+from playground.arena.contract import ComparisonView, Schedule, SideRequest, TableChoice
+from playground.arena.masking import MASK
+from playground.domain import Failed, Finished, Loading
+from playground.errors import InvalidRequest
+from tests.arena.conftest import MODELS, Hall
+from tests.arena.test_service import Broken
+from tests.chat.conftest import OUTPUT_ONLY, Saying
+
+TWO: dict[str, dict[str, object]] = {name: {} for name in MODELS[:2]}
+TELLING = ("quorvex", "zandrel", "acme", " 7b")
+SAYINGS = (
+    "I am Quorvex, a model by Acme Labs. How can I help?",
+    "Hello! My name is ZANDREL 7B and I was made by Acme.",
+    "As q-u-o-r-v-e-x I cannot know that. It is Monday.",
+    "Well, **Zan**drel here, at your service. What else?",
+    "Tôi là Quorvex, do Acme tạo ra. Tôi có thể giúp gì?",
+    "Xin chào, tên tôi là Zandrel 7B. Bạn cần gì?",
+    "Mình là trợ lý được phát triển bởi Acme. Chào bạn.",
+    "Em là mô hình Quórvêx phiên bản 2. Em chào anh.",
+    "QUORVEX-ONE says hello to everybody. Good day to you.",
+    "Call me Zandrel, please. It is short for nothing.",
+)
+
+
+def identifying(view: ComparisonView) -> list[str]:
+    """What in any field of a view tells a model, its figures, or where its words are."""
+    wire = repr(asdict(view)).lower().replace("hidden", "")
+    found = [name for name in (*TELLING, *MODELS) if name in wire]
+    for side in view.sides:
+        found += [name for name in ("tokens", "memory_bytes") if getattr(side, name)]
+        found += [name for name in ("tokens_per_second", "first_token") if getattr(side, name) is not None]
+        found += ["answer" for message in side.messages if message.model_id or message.usage or message.timings]
+        found += ["reasoning" for message in side.messages if message.reasoning]
+        found += ["end" for _ in [0] if isinstance(side.end, Finished) and side.end.usage.completion_tokens]
+        found += ["stage" for _ in [0] if isinstance(side.stage, Loading) and side.stage.detail]
+    found += [side.conversation_id for side in view.comparison.sides if side.conversation_id or side.params]
+    return found
+
+
+def watched(hall: Hall, comparison_id: str) -> list[ComparisonView]:
+    """Every view until the battle is settled."""
+    views = [hall.arena.view("anna", comparison_id)]
+    while any(side.running for side in views[-1].sides):
+        views.append(hall.arena.wait("anna", comparison_id, views[-1].version, 0.5))
+    return views
+
+
+@pytest.mark.parametrize("says", SAYINGS)
+@pytest.mark.parametrize("piece", [1, 3])
+def test_a_model_that_says_its_name_stays_unknown_until_the_vote(
+    build_hall: Callable[..., Hall], says: str, piece: int
+) -> None:
+    tags = ("<think>", "</think>")
+    rows = {name: {**keys, "reasoning_tags": tags} for name, keys in TWO.items()}
+    talking = Saying(piece_chars=piece, delay_seconds=0.001, says=f"<think>I am Quorvex.</think>{says}")
+    hall = build_hall(dict.fromkeys(TWO, talking), models=rows)
+    battle = hall.blind()
+    assert not identifying(hall.arena.view("anna", battle.id))
+    hall.arena.ask("anna", battle.id, "Who are you?")
+    views = watched(hall, battle.id)
+    assert not [found for view in views for found in identifying(view)]
+    last = views[-1]
+    assert last.may_vote
+    assert last.comparison.tainted
+    assert all(MASK in side.messages[-1].content for side in last.sides)
+    assert not [found for one in hall.arena.listed("anna") for found in MODELS if found in repr(one)]
+    told = hall.arena.vote("anna", battle.id, "tie")
+    assert {side.model_id for side in told.sides} == set(TWO)
+    assert {side.messages[-1].content for side in told.sides} == {says}
+    assert all(side.tokens and side.messages[-1].reasoning for side in told.sides)
+    kept = hall.votes.of_comparison(battle.id)
+    assert kept is not None
+    assert kept.tainted
+
+
+def growing(views: Sequence[ComparisonView]) -> None:
+    for earlier, later in pairwise(views):
+        for before, after in zip(earlier.sides, later.sides, strict=True):
+            if before.messages:
+                assert after.messages[-1].content.startswith(before.messages[-1].content)
+        assert later.version > earlier.version or later == earlier
+
+
+def test_both_sides_appear_at_one_pace_and_end_together(build_hall: Callable[..., Hall]) -> None:
+    quick = Saying(piece_chars=40, says="It is so. " * 12)
+    slow = Saying(piece_chars=4, delay_seconds=0.01, says="It may be. " * 8)
+    hall = build_hall({MODELS[0]: quick, MODELS[1]: slow}, models=TWO, speed=400)
+    battle = hall.blind()
+    hall.arena.ask("anna", battle.id, "Is it?")
+    views = watched(hall, battle.id)
+    growing(views)
+    for view in views[:-1]:
+        left, right = (len(side.messages[-1].content) for side in view.sides)
+        assert abs(left - right) == 0 or min(left, right) == 88  # all of the shorter one is there
+        assert [side.running for side in view.sides] == [True, True]
+        assert [side.end for side in view.sides] == [None, None]
+        assert not view.may_vote
+    assert views[-1].may_vote
+    assert len(views) > 5
+
+
+def test_a_failure_tells_nothing_and_can_be_mended(build_hall: Callable[..., Hall]) -> None:
+    hall = build_hall({MODELS[0]: Broken()}, models=TWO)
+    battle = hall.blind()
+    view = hall.answered(battle)
+    (failed,) = [side for side in view.sides if isinstance(side.end, Failed)]
+    assert failed.end == Failed("engine_error", "This side could not answer. Ask again, or start another battle.")
+    assert not identifying(view)
+    assert not view.may_vote
+    with pytest.raises(InvalidRequest, match="both sides have answered"):
+        hall.arena.vote("anna", battle.id, "model_a")
+    hall.engines.engines[MODELS[0]] = Saying()
+    hall.arena.retry("anna", battle.id, failed.position)
+    assert hall.settle(battle).may_vote
+
+
+def test_a_block_on_one_side_tells_nothing_of_the_model(build_hall: Callable[..., Hall]) -> None:
+    policy = OUTPUT_ONLY + f'[models."{MODELS[0]}".output]\nprofanity = {{ action = "block", threshold = 0.123 }}\n'
+    hall = build_hall({MODELS[0]: Saying(says="You fucking cunt. Oh no.")}, models=TWO, policy=policy)
+    view = hall.answered(hall.blind())
+    assert "0.123" not in repr(view)
+    assert not identifying(view)
+
+
+def test_what_a_blind_battle_refuses(hall: Hall) -> None:
+    battle = hall.blind()
+    hall.answered(battle)
+    for refused in (
+        lambda: hall.arena.change_side("anna", battle.id, 0, SideRequest(MODELS[0])),
+        lambda: hall.arena.detach("anna", battle.id, 0),
+        lambda: hall.arena.ask("anna", battle.id, "You?", only=0),
+        lambda: hall.arena.retry("anna", battle.id, 0),
+    ):
+        with pytest.raises(InvalidRequest, match=r"[Vv]ote"):
+            refused()
+
+
+def test_a_vote_can_be_changed_until_the_next_question(hall: Hall) -> None:
+    battle = hall.blind()
+    hall.answered(battle)
+    assert hall.arena.vote("anna", battle.id, "model_a").comparison.winner == "model_a"
+    assert hall.arena.vote("anna", battle.id, "tie (bothbad)").comparison.winner == "tie (bothbad)"
+    assert [vote.winner for vote in hall.votes.changed_since(None)] == ["tie (bothbad)"]
+    view = hall.answered(battle, "And now?")
+    assert not view.may_vote
+    with pytest.raises(InvalidRequest):
+        hall.arena.vote("anna", battle.id, "model_b")
+    with pytest.raises(InvalidRequest, match="one of"):
+        hall.arena.vote("anna", battle.id, "both")  # type: ignore[arg-type]
+
+
+def test_a_vote_keeps_what_is_needed_to_judge_again_and_no_words(hall: Hall) -> None:
+    battle = hall.blind()
+    hall.answered(battle, "Xin chào, bạn có khỏe không?")
+    hall.answered(battle, "Viết hàm sắp xếp bằng python.")
+    hall.arena.vote("anna", battle.id, "model_b")
+    vote = hall.votes.of_comparison(battle.id)
+    assert vote is not None
+    sides = hall.arena.view("anna", battle.id).comparison.sides
+    assert (vote.model_a, vote.model_b) == (sides[0].model_id, sides[1].model_id)
+    assert (vote.mode, vote.language, vote.turns, vote.tainted) == ("blind", "vi", 2, False)
+    assert vote.side_a.style == {"length": 29, "headers": 0, "lists": 0, "bold": 0}
+    assert vote.side_a.params["temperature"] == 0.7
+    assert len({vote.session, vote.prompt_hash, vote.side_a.conversation_hash}) == 3
+    row = repr(vote)
+    assert not [word for word in ("anna", "python", "chào") if word in row]
+
+
+def test_two_browsers_vote_at_the_same_time(hall: Hall) -> None:
+    battle = hall.blind()
+    hall.answered(battle)
+    gate = threading.Barrier(4)
+
+    def vote(number: int) -> None:
+        gate.wait()
+        hall.arena.vote("anna", battle.id, ("model_a", "model_b", "tie", "tie (bothbad)")[number])  # type: ignore[arg-type]
+
+    threads = [threading.Thread(target=vote, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    (kept,) = hall.votes.changed_since(None)
+    assert kept.winner == hall.arena.view("anna", battle.id).comparison.winner
+
+
+def test_the_server_killed_between_answer_and_vote(build_hall: Callable[..., Hall]) -> None:
+    before = build_hall({name: Saying(says="I am Quorvex. It is so.") for name in TWO}, models=TWO)
+    battle = before.blind()
+    before.answered(battle)
+    after = build_hall(models=TWO)
+    view = after.arena.view("anna", battle.id)
+    assert view.may_vote
+    assert not identifying(view)
+    assert after.arena.vote("anna", battle.id, "model_a").comparison.revealed
+
+
+def test_in_turn_the_order_is_drawn_and_not_told(build_hall: Callable[..., Hall]) -> None:
+    hall = build_hall(models=TWO, max_models=1)
+    first = set()
+    for _ in range(30):
+        battle = hall.blind()
+        assert battle.schedule is Schedule.IN_TURN
+        hall.engines.order.clear()
+        hall.answered(battle)
+        live = hall.comparisons.get("anna", battle.id)
+        first.add(hall.engines.order[0] == live.sides[0].model_id)
+        if len(first) == 2:
+            return
+    raise AssertionError("always the same order")
+
+
+def test_a_battle_needs_two_models(build_hall: Callable[..., Hall]) -> None:
+    hall = build_hall(models={MODELS[0]: {}, "far": {"tags": ["guard"]}})
+    with pytest.raises(InvalidRequest, match="Fetch another one"):
+        hall.blind()
+
+
+def test_the_leaderboard_counts_blind_votes_only_and_follows_them(hall: Hall) -> None:
+    choice = TableChoice()
+    with pytest.raises(InvalidRequest, match="no votes"):
+        hall.arena.leaderboard(choice)
+    named = hall.named()
+    hall.answered(named)
+    hall.arena.vote("anna", named.id, "model_a")
+    with pytest.raises(InvalidRequest, match="no votes"):
+        hall.arena.leaderboard(choice)
+    for _ in range(3):
+        battle = hall.blind()
+        hall.answered(battle)
+        hall.arena.vote("anna", battle.id, "model_a")
+    table = hall.arena.leaderboard(choice)
+    assert table.battles == 3
+    assert hall.arena.leaderboard(choice) is table
+    hall.arena.vote("anna", battle.id, "tie")
+    changed = hall.arena.leaderboard(choice)
+    assert (changed.battles, changed.ties) == (3, 1)
+    assert hall.arena.leaderboard(TableChoice(modes=("named",))).battles == 1
+    assert hall.arena.leaderboard(TableChoice(style=True)).battles == 3
+    with pytest.raises(InvalidRequest, match="imported"):
+        hall.arena.leaderboard(TableChoice(modes=("odd",)))
