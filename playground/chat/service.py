@@ -219,6 +219,7 @@ class ChatService:
             system_prompt=conversation.system_prompt,
             language=request.language,
             conversation_id=conversation.id,
+            beginning=request.beginning,
         )
         with self._runs.position(run):
             self._record(request, exchange.verdicts, conversation.id)

@@ -145,12 +145,8 @@ class Tokenizer(Protocol):
 
 
 @runtime_checkable
-class LegibleTokenizer(Protocol):
+class LegibleTokenizer(Tokenizer, Protocol):
     """A tokenizer that can also be read backwards: from tokens to text, and to where each token comes from."""
-
-    def encode(self, text: str) -> list[int]:
-        """As `Tokenizer.encode`."""
-        ...
 
     def trace_chat(self, turns: Sequence[Turn]) -> list[tuple[int, int | None]]:
         """The tokens of `Tokenizer.encode_chat`, each with the index of the turn it is a part of.
@@ -169,6 +165,10 @@ class LegibleTokenizer(Protocol):
 
     def name(self, token_id: int) -> str:
         """How the vocabulary itself writes a token: `<|im_end|>`, or `Ġthe`."""
+        ...
+
+    def is_control(self, token_id: int) -> bool:
+        """Whether a token is no part of any text, such as one that ends an answer."""
         ...
 
 
@@ -218,7 +218,7 @@ class Engine(Protocol):
 
 
 @runtime_checkable
-class TransparentEngine(Protocol):
+class TransparentEngine(Engine, Protocol):
     """An engine that shows how probable tokens are; `Capabilities.logprobs` says whether the loaded model does."""
 
     def look(self, prompt: Prompt, params: SamplingParams, *, first: int, count: int) -> list[Look]:

@@ -158,7 +158,7 @@ class Sequence:
             "".join(self._text),
             tuple(self._logprobs),
             self.finish or FinishReason.CANCELLED,
-            Usage(len(self.prompt) - self._answered, self._answered + self.generated, self.cached),
+            Usage(len(self.prompt) - self._answered, self.generated, self.cached),
             timings if self._first else Timings(),
         )
 

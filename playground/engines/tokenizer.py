@@ -78,6 +78,10 @@ class HfTokenizer:
         """How the vocabulary itself writes a token; empty for an id outside it."""
         return self.core.id_to_token(token_id) or ""
 
+    def is_control(self, token_id: int) -> bool:
+        """Whether a token adds no text, wherever it stands."""
+        return not self._table.bytes_of([token_id])
+
     @cached_property
     def _table(self) -> TokenTable:
         return TokenTable(self.core)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -261,4 +260,5 @@ def test_tokens_are_read_one_by_one() -> None:
     assert "🙂" in texts
     assert "" in texts
     assert TOKENIZER.texts([START, END]) == ["", ""]
+    assert [TOKENIZER.is_control(index) for index in (END, TOKENIZER.encode("🙂")[0])] == [True, False]
     assert (TOKENIZER.name(END), TOKENIZER.name(10**6)) == ("<|im_end|>", "")
