@@ -250,6 +250,7 @@ class ChatRequest:
 
     `text` None asks again for an answer to `parent_id`, which then is a user's message (retry). Otherwise the text
     becomes a new user message below `parent_id` (None: the first message; an older message: an edit, as a branch).
+    `beginning` are tokens of the model that another answer begins with, when one is asked for again.
     `params` None takes the model's own defaults. `conversation_id` None starts a conversation.
     """
 
@@ -261,6 +262,7 @@ class ChatRequest:
     system_prompt: str = ""
     params: SamplingParams | None = None
     language: Language = "en"
+    beginning: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ PlaygroundError                      code                  HTTP
 │   ├── UnknownModel                 unknown_model         404
 │   ├── UnknownConversation          unknown_conversation  404
 │   ├── UnknownDecision              unknown_decision      404
+│   ├── NoProbabilities              no_probabilities      400
 │   ├── MessageTooLong               message_too_long      413
 │   ├── ContextTooLong               context_too_long      400
 │   ├── NotTheOperator               not_the_operator      403
@@ -82,6 +83,12 @@ class UnknownDecision(UserError):
 
     code = "unknown_decision"
     http_status = 404
+
+
+class NoProbabilities(UserError):
+    """The model's engine, or its server, does not show how probable tokens are."""
+
+    code = "no_probabilities"
 
 
 class MessageTooLong(UserError):

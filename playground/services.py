@@ -15,6 +15,7 @@ from playground.catalog.hub_client import HubClient
 from playground.catalog.machine import read_machine
 from playground.catalog.own_rows import FILE as OWN_ROWS
 from playground.catalog.spec import ModelSpec
+from playground.chat.inspection import Inspector
 from playground.chat.service import ChatService
 from playground.config import Settings
 from playground.domain import Direction
@@ -68,6 +69,7 @@ class Services:
     moderator: Moderator
     decisions: DecisionStore
     chat: ChatService
+    inspector: Inspector
     reports: ReportDesk
     workbench: Workbench
     database: Database
@@ -100,23 +102,39 @@ def build(settings: Settings) -> Services:
     if (settings.data_dir / RULES_FILE).exists() and OwnRulesDetector.name not in policy.detectors[Direction.OUTPUT]:
         log.warning("the policy %s does not use %s: %s is not in force", policy.name, OwnRulesDetector.name, RULES_FILE)
     database = _database(settings)
-    decisions = DecisionStore(database)
+    decisions, conversations = DecisionStore(database), ConversationStore(database)
     chat = ChatService(
         catalog=catalog,
         engines=pool,
         models=library,
         moderator=moderator,
-        conversations=ConversationStore(database),
+        conversations=conversations,
         decisions=decisions,
         max_message_chars=settings.max_message_chars,
         max_runs=settings.max_runs,
     )
     chat.recover()
+    inspector = Inspector(
+        catalog=catalog, engines=pool, models=library, moderator=moderator, conversations=conversations
+    )
     reports = ReportStore(database)
     desk, workbench = _review(
         settings, detectors, moderator, decisions=decisions, reports=reports, fingerprint=fingerprint
     )
-    return Services(settings, catalog, pool, guard_pool, moderator, decisions, chat, desk, workbench, database, library)
+    return Services(
+        settings=settings,
+        catalog=catalog,
+        pool=pool,
+        guard_pool=guard_pool,
+        moderator=moderator,
+        decisions=decisions,
+        chat=chat,
+        inspector=inspector,
+        reports=desk,
+        workbench=workbench,
+        database=database,
+        library=library,
+    )
 
 
 def _options(settings: Settings) -> EngineOptions:

@@ -61,7 +61,10 @@ class Preparation(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What a run has to do. `branch` ends with the question; `answer` is the stored, empty message to fill."""
+    """What a run has to do. `branch` ends with the question; `answer` is the stored, empty message to fill.
+
+    `beginning` are the tokens that the answer begins with.
+    """
 
     spec: ModelSpec
     branch: tuple[Message, ...]
@@ -70,6 +73,7 @@ class Task:
     system_prompt: str
     language: Language
     conversation_id: str
+    beginning: tuple[int, ...] = ()
 
 
 class Answerer:
@@ -132,10 +136,11 @@ class Answerer:
                 system_prompt=task.system_prompt,
                 tokenizer=self._engines.tokenizer(spec),
                 context_length=engine.capabilities.context_length,  # memory may allow less than the model was made for
+                beginning=task.beginning,
             )
             draft.dropped_messages = built.dropped_messages
             _stop_here(run)
-            outcome.begin(len(built.prompt.token_ids))
+            outcome.begin(len(built.prompt.token_ids) - built.prompt.answered)
             generated = engine.generate(built.prompt, built.params, tell)
             with closing(cast("Generator[Delta]", generated)) as pieces:
                 for piece in pieces:

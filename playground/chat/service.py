@@ -279,4 +279,5 @@ def _task(request: ChatRequest, spec: ModelSpec, exchange: Exchange) -> Task:
         system_prompt=exchange.conversation.system_prompt,
         language=request.language,
         conversation_id=exchange.conversation.id,
+        beginning=request.beginning,
     )

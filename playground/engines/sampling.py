@@ -24,12 +24,14 @@ _BLOCK = 256
 class Sampler:
     """Chooses the tokens of one answer. The same seed gives the same choices, whoever else is being answered.
 
+    `chosen` tokens of the answer are there already and among `prompt_ids`: the choices go on as they would have.
     `greedy` says that the largest logit is the choice and `choose` need not be called.
     """
 
-    def __init__(self, params: SamplingParams, prompt_ids: Iterable[int], vocab_size: int) -> None:
+    def __init__(self, params: SamplingParams, prompt_ids: Iterable[int], vocab_size: int, chosen: int = 0) -> None:
         self._params = params
-        self._random = np.random.Generator(np.random.PCG64(params.seed))
+        bits = np.random.PCG64(params.seed)
+        self._random = np.random.Generator(bits.advance(chosen) if chosen else bits)  # one number a token
         self._penalised: NDArray[np.bool_] | None = None
         if params.repetition_penalty != 1.0:
             self._penalised = np.zeros(vocab_size, np.bool_)
@@ -38,11 +40,30 @@ class Sampler:
 
     def choose(self, logits: Logits) -> int:
         """The next token after logits [vocabulary], which are left as they are."""
-        scores = self._penalise(logits) if self._penalised is not None else logits
-        chosen = int(scores.argmax()) if self._params.temperature == 0 else self._draw(scores)
-        if self._penalised is not None:
-            self._penalised[chosen] = True
+        chosen = self.draw(logits)
+        self.note(chosen)
         return chosen
+
+    def draw(self, logits: Logits) -> int:
+        """What `choose` would choose. The number drawn for it is used up; the token does not count as chosen yet."""
+        scores = self._penalise(logits) if self._penalised is not None else logits
+        return int(scores.argmax()) if self._params.temperature == 0 else self._draw(scores)
+
+    def note(self, token: int) -> None:
+        """This token was chosen."""
+        if self._penalised is not None:
+            self._penalised[token] = True
+
+    def shares(self, logits: Logits) -> NDArray[np.float64]:
+        """How probable every token of [vocabulary] is to be drawn: what penalty, temperature and filters leave."""
+        scores = self._penalise(logits) if self._penalised is not None else logits
+        shares = np.zeros(len(scores))
+        if self._params.temperature == 0:
+            shares[scores.argmax()] = 1.0
+            return shares
+        ids, weights = self._candidates(scores)
+        shares[slice(None) if ids is None else ids] = weights / weights.sum(dtype=np.float64)
+        return shares
 
     def _penalise(self, logits: Logits) -> Logits:
         """Divide positive logits of seen tokens by the penalty, multiply negative ones (arXiv:1909.05858, 4.1)."""

@@ -1,7 +1,7 @@
 """What the server and a worker say to each other: length-prefixed JSON over two pipes, and nothing that runs.
 
-A frame is a list whose first item names it. Server to worker: `load`, `generate`, `score`, `cancel`. Worker to server:
-`progress`, `loaded`, `delta`, `scores`, `error`.
+A frame is a list whose first item names it. Server to worker: `load`, `generate`, `score`, `look`, `cancel`. Worker to
+server: `progress`, `loaded`, `delta`, `scores`, `looks`, `error`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import IO, Any
 from playground import errors
 from playground.catalog.spec import ModelSource, ModelSpec
 from playground.domain import FinishReason, Loading, Queued, SamplingParams, Stage, Timings, Usage
-from playground.engines.contract import Delta, Prompt, TokenLogprob, Turn
+from playground.engines.contract import Candidate, Delta, Look, Prompt, TokenLogprob, Turn
 from playground.errors import EngineError, PlaygroundError
 
 MAX_FRAME_BYTES = 256 * 2**20
@@ -97,14 +97,14 @@ def unpack_spec(packed: dict[str, Any]) -> ModelSpec:
 
 
 def pack_prompt(prompt: Prompt) -> list[Any]:
-    """Turns and token ids."""
-    return [[[turn.role, turn.content] for turn in prompt.turns], prompt.token_ids]
+    """Turns, token ids, and how many of these are the answer's."""
+    return [[[turn.role, turn.content] for turn in prompt.turns], prompt.token_ids, prompt.answered]
 
 
 def unpack_prompt(packed: list[Any]) -> Prompt:
     """The prompt again."""
-    turns, token_ids = packed
-    return Prompt(tuple(Turn(role, content) for role, content in turns), tuple(token_ids))
+    turns, token_ids, answered = packed
+    return Prompt(tuple(Turn(role, content) for role, content in turns), tuple(token_ids), answered)
 
 
 def pack_params(params: SamplingParams) -> dict[str, Any]:
@@ -147,6 +147,23 @@ def unpack_delta(packed: list[Any]) -> Delta:
         return Delta(packed[0], logprobs, reasoning=packed[2])
     text, _, reasoning, reason, usage, timings = packed
     return Delta(text, logprobs, FinishReason(reason), Usage(*usage), Timings(*timings), reasoning)
+
+
+def pack_look(look: Look) -> list[Any]:
+    """Candidates as their three numbers."""
+    stands = None if look.stands is None else _pack_candidate(look.stands)
+    return [stands, _pack_candidate(look.drawn), [_pack_candidate(one) for one in look.top], look.entropy, look.kept]
+
+
+def unpack_look(packed: list[Any]) -> Look:
+    """The look again."""
+    stands, drawn, top, entropy, kept = packed
+    known = None if stands is None else Candidate(*stands)
+    return Look(known, Candidate(*drawn), tuple(Candidate(*one) for one in top), entropy, kept)
+
+
+def _pack_candidate(candidate: Candidate) -> list[Any]:
+    return [candidate.token_id, candidate.logprob, candidate.share]
 
 
 def pack_progress(news: Loading | Queued) -> list[Any]:
