@@ -8,6 +8,10 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+from playground.arena.battles import Ring
+from playground.arena.parts import ArenaParts
+from playground.arena.room import MachineRoom
+from playground.arena.service import ArenaService
 from playground.catalog.addresses import is_loopback
 from playground.catalog.catalog import SHIPPED, Catalog
 from playground.catalog.hub import Hub
@@ -34,7 +38,7 @@ from playground.errors import (
     UnknownModel,
 )
 from playground.library.equipment import Equipment, Loaded
-from playground.library.library import Library
+from playground.library.library import Library, ModelState
 from playground.library.memory import MemoryPlanner
 from playground.moderation.contract import Moderator, TextModel
 from playground.moderation.fingerprint import Fingerprint, load_key
@@ -48,11 +52,13 @@ from playground.moderation.remote_endpoint import RemoteEndpointDetector
 from playground.review.desk import ReportDesk
 from playground.review.examination import Examiner
 from playground.review.workbench import Workbench
+from playground.storage.comparisons import ComparisonStore
 from playground.storage.conversations import ConversationStore
 from playground.storage.database import Database
 from playground.storage.decisions import DecisionStore
 from playground.storage.migrations import migrate
 from playground.storage.reports import ReportStore
+from playground.storage.votes import VoteStore
 from playground.text_models import EngineTextModel, Prepare
 
 log = logging.getLogger(__name__)
@@ -74,6 +80,7 @@ class Services:
     workbench: Workbench
     database: Database
     library: Library
+    arena: ArenaService
 
     def close(self) -> None:
         """End everything: running answers are stored as interrupted, then workers and connections end."""
@@ -84,8 +91,10 @@ class Services:
         self.database.close()
 
 
-def build(settings: Settings) -> Services:
+def build(settings: Settings, *, recover: bool = True) -> Services:
     """Make everything from the settings; no model is loaded yet.
+
+    `recover` ends the answers that a server was writing when it ended; not while a server may be running.
 
     Raises ConfigError, PolicyError or StorageError, with a sentence for the operator.
     """
@@ -113,7 +122,8 @@ def build(settings: Settings) -> Services:
         max_message_chars=settings.max_message_chars,
         max_runs=settings.max_runs,
     )
-    chat.recover()
+    if recover:
+        chat.recover()
     inspector = Inspector(
         catalog=catalog, engines=pool, models=library, moderator=moderator, conversations=conversations
     )
@@ -134,6 +144,42 @@ def build(settings: Settings) -> Services:
         workbench=workbench,
         database=database,
         library=library,
+        arena=_arena(
+            settings,
+            catalog=catalog,
+            chat=chat,
+            library=library,
+            pool=pool,
+            database=database,
+            fingerprint=fingerprint,
+        ),
+    )
+
+
+def _arena(
+    settings: Settings,
+    *,
+    catalog: Catalog,
+    chat: ChatService,
+    library: Library,
+    pool: EnginePool,
+    database: Database,
+    fingerprint: Fingerprint,
+) -> ArenaService:
+    here = (ModelState.SHIPPED, ModelState.HERE, ModelState.SERVER)
+    return ArenaService(
+        ArenaParts(
+            catalog=catalog,
+            chat=chat,
+            sides=ConversationStore(database, sides=True),
+            chats=ConversationStore(database),
+            comparisons=ComparisonStore(database),
+            votes=VoteStore(database),
+            ring=Ring(catalog, lambda spec: library.state(spec) in here),
+            memory=MachineRoom(library.plan, _planner(settings, pool).fit_together, pool.status),
+            fingerprint=fingerprint,
+            max_models=settings.max_models,
+        )
     )
 
 
@@ -181,11 +227,16 @@ def _prepare(settings: Settings, spec: ModelSpec, progress: Progress, cancelled:
         library.close()
 
 
+def _planner(settings: Settings, loaded: Loaded | None) -> MemoryPlanner:
+    choose = partial(choose_engine, setup=read_setup(), wanted=settings.device)
+    return MemoryPlanner(choose, _options(settings), read_machine, loaded.status if loaded is not None else list)
+
+
 def build_library(settings: Settings, catalog: Catalog, loaded: Loaded | None = None) -> Library:
     """The models on this machine; nothing is asked of any hub yet. Raises ConfigError for a bad `hub_endpoint`."""
     client = HubClient(settings.hub_endpoint, offline=settings.offline)
     choose = partial(choose_engine, setup=read_setup(), wanted=settings.device)
-    memory = MemoryPlanner(choose, _options(settings), read_machine, loaded.status if loaded is not None else list)
+    memory = _planner(settings, loaded)
     equipment = Equipment(
         engines=tuple(ENGINES),
         choose=choose,

@@ -10,12 +10,12 @@ import random
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, get_args
 
 from playground.arena.ballot import fill_ballot
-from playground.arena.battles import Memory, Ring, choose_schedule
+from playground.arena.battles import choose_schedule
 from playground.arena.contract import (
     MOST_SIDES,
     Comparison,
@@ -26,44 +26,21 @@ from playground.arena.contract import (
     TableChoice,
     Winner,
 )
+from playground.arena.duel import Duel
 from playground.arena.live import Live
-from playground.arena.pace import CHARS_PER_SECOND
+from playground.arena.parts import ArenaParts
 from playground.arena.sight import Sight, comparison_of, is_blind, shown_comparison, sides_owner
 from playground.arena.standings import Standings
-from playground.catalog.catalog import Catalog
 from playground.chat.incoming import check_id
-from playground.chat.service import ChatService
 from playground.domain import Blocked, ChatRequest, Conversation, Language, Message, new_id
 from playground.errors import Busy, InvalidRequest, OutOfMemory
-from playground.storage.comparisons import ComparisonStore, KeptComparison, KeptSide
-from playground.storage.conversations import ConversationStore
-from playground.storage.votes import VoteStore
+from playground.storage.comparisons import KeptComparison, KeptSide
 
 if TYPE_CHECKING:
     from playground.arena.leaderboard import Leaderboard
 
 _LOOK_SECONDS = 1 / 15
 _MOST_LIVE = 512
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ArenaParts:
-    """What the arena is made of. `sides` sees the sides' conversations, `chats` the ordinary ones.
-
-    `max_models` is how many models may be loaded at once, `chars_per_second` how fast blind answers appear at most.
-    """
-
-    catalog: Catalog
-    chat: ChatService
-    sides: ConversationStore
-    chats: ConversationStore
-    comparisons: ComparisonStore
-    votes: VoteStore
-    ring: Ring
-    memory: Memory
-    fingerprint: Callable[[str], str]
-    max_models: int
-    chars_per_second: float = CHARS_PER_SECOND
 
 
 class ArenaService:
@@ -241,6 +218,10 @@ class ArenaService:
     def leaderboard(self, choice: TableChoice) -> Leaderboard:
         """The table of these votes."""
         return self._standings.leaderboard(choice)
+
+    def duel(self, questions: Sequence[str], models: Sequence[str]) -> Duel:
+        """A batch of questions to models. Raises UnknownModel, InvalidRequest."""
+        return Duel(self._parts, questions, models)
 
     @property
     def standings(self) -> Standings:
