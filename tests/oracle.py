@@ -1,6 +1,6 @@
 """An engine whose thoughts are known: it says what it is told, and holds possible what a test puts into its head.
 
-Every text of `holds` is one token of its vocabulary and among the most probable ones at every place.
+Every text of `holds` is one token of its vocabulary and among the most probable ones, by turns where they are many.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Oracle:
     def __init__(self, says: str, holds: Sequence[str], tokenizer: HfTokenizer) -> None:
         self._script = tuple(tokenizer.encode(says))
         self._tokenizer = tokenizer
-        self._thoughts = [tokenizer.core.token_to_id(text) for text in (*holds, END)]
+        self._holds = holds
 
     @property
     def capabilities(self) -> Capabilities:
@@ -50,12 +50,14 @@ class Oracle:
         return [self._look(begun, place, count) for place in range(first, len(begun) + 1)]
 
     def _look(self, begun: tuple[int, ...], place: int, count: int) -> Look:
-        logprob = math.log(0.5 / len(self._thoughts))
-        thoughts = tuple(Candidate(token, logprob, 0.0) for token in self._thoughts)
-        next_token = self._script[place] if place < len(self._script) else self._thoughts[-1]
+        held = [self._tokenizer.core.token_to_id(text) for text in (*self._holds, END)]
+        logprob = math.log(0.5 / len(held))
+        turn = place % len(held)  # so that each has its turn when there is no room for all
+        thoughts = [Candidate(token, logprob, 0.0) for token in held[turn:] + held[:turn]]
+        next_token = self._script[place] if place < len(self._script) else held[-1]
         drawn = Candidate(next_token, math.log(0.5), 1.0)
         stands = Candidate(begun[place], math.log(0.5), 1.0) if place < len(begun) else None
-        return Look(stands, drawn, (drawn, *thoughts)[:count], 1.5, 1)
+        return Look(stands, drawn, (drawn, *thoughts[: count - 1]), 1.5, 1)
 
     def score(self, token_ids: Sequence[int]) -> list[float]:
         return [-1.0] * (len(token_ids) - 1)
@@ -75,8 +77,10 @@ def make_tokenizer(holds: Sequence[str]) -> HfTokenizer:
     return HfTokenizer(TokenizerFiles(core.to_str(), TEMPLATE, {}))
 
 
-def install(patch: pytest.MonkeyPatch, says: str, holds: Sequence[str], name: str = "oracle") -> None:
-    """Make it an engine that rows of the catalogue can name."""
-    tokenizer = make_tokenizer(holds)
+def install(
+    patch: pytest.MonkeyPatch, says: str, holds: Sequence[str], name: str = "oracle", more: Sequence[str] = ()
+) -> None:
+    """Make it an engine that rows of the catalogue can name. What it holds may change, to others of `more`."""
+    tokenizer = make_tokenizer([*holds, *more])
     kind = EngineKind(lambda *_: Oracle(says, holds, tokenizer), in_worker=False, tokenizer=lambda _: tokenizer)
     patch.setitem(ENGINES, name, kind)

@@ -9,11 +9,12 @@ import gradio as gr
 from playground.domain import Language
 from playground.errors import PlaygroundError
 from playground.services import Services
-from playground.ui import chat_tab, chat_view, conversations_tab, picker_tab, settings_tab
+from playground.ui import chat_tab, chat_view, conversations_tab, inside_tab, picker_tab, settings_tab
 from playground.ui.canvas import QUIET, Canvas, Context, Updates
 from playground.ui.chat_tab import ChatTab
 from playground.ui.chat_view import ChatView
 from playground.ui.conversations_tab import ConversationsTab
+from playground.ui.inside_tab import InsideTab
 from playground.ui.island import build_island
 from playground.ui.picker_tab import PickerTab
 from playground.ui.settings_tab import SettingsTab
@@ -34,6 +35,7 @@ class Page:
     picker: PickerTab
     settings: SettingsTab
     chat: ChatTab
+    inside: InsideTab
 
 
 def build_page(services: Services, language: Language, doorkeeper: Doorkeeper) -> gr.Blocks:
@@ -63,7 +65,8 @@ def _lay_out() -> Page:
                 picker = picker_tab.build_picker_tab()
                 settings = settings_tab.build_settings_tab()
             chat = chat_tab.build_chat_tab()
-    return Page(state, conversations, picker, settings, chat)
+            inside = inside_tab.build_inside_tab()
+    return Page(state, conversations, picker, settings, chat, inside)
 
 
 def render(page: Page, view: ChatView, context: Context) -> Updates:
@@ -106,6 +109,7 @@ def _wire(page: Page, context: Context, doorkeeper: Doorkeeper, demo: gr.Blocks)
     conversations_tab.wire_conversations_tab(page.conversations, canvas, context)
     picker_tab.wire_picker_tab(page.picker, canvas, context, doorkeeper)
     settings_tab.wire_settings_tab(page.settings, canvas, context)
+    inside_tab.wire_inside_tab(page.inside, canvas, context)
     demo.load(on_load, [page.state], canvas.outputs, queue=False, **QUIET)
     models = picker_tab.showing(page.picker, context, doorkeeper)
     demo.load(models, None, [page.picker.models], queue=False, **QUIET)

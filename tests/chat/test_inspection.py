@@ -210,13 +210,14 @@ def test_alternatives_that_the_policy_blocks_are_masked(thinking: Built) -> None
     views = services.inspector.tokens(subject)
     for place in (0, 7, len(views) - 1):
         seen = services.inspector.place(subject, place)
-        assert [one.masked for one in seen.alternatives] == [False, True, True, False, False]
-        assert [one.text for one in seen.alternatives[1:4]] == ["", "", "lovely"]
+        assert sorted(one.masked for one in seen.alternatives) == [False, False, False, True, True]
+        assert {one.text for one in seen.alternatives if one.masked} == {""}
+        assert "lovely" in {one.text for one in seen.alternatives}
         assert all(one.probability > 0 for one in seen.alternatives)
         assert "fuck" not in repr(seen)
         assert "quinn" not in repr(seen)
     step = services.inspector.step(subject, 7, (), PARAMS)
-    assert [one.masked for one in step.candidates] == [False, True, True, False, False]
+    assert sorted(one.masked for one in step.candidates) == [False, False, False, True, True]
     assert "fuck" not in repr(step)
 
 
@@ -224,9 +225,9 @@ def test_what_only_comes_about_with_the_text_before_is_masked_too(thinking: Buil
     services = thinking("You are a motherly friend", "fucker", "ship")
     subject = subject_of(ask(services, "Hello", "oracle"))
     place = len("You are a mother")
-    masked = {at: services.inspector.place(subject, at).alternatives[1].masked for at in (0, place)}
-    assert masked[place]
-    assert not services.inspector.place(subject, place).alternatives[2].masked
+    told = {at: {one.text for one in services.inspector.place(subject, at).alternatives} for at in (0, place)}
+    assert "fucker" not in told[place]
+    assert "ship" in told[place]
 
 
 def test_a_blocked_answer_is_shown_as_far_as_it_was_released_and_not_beyond(thinking: Built) -> None:

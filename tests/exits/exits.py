@@ -51,6 +51,13 @@ def _threads(scene: Scene) -> str:
     return repr(threads)
 
 
+def _seen(view: object) -> str:
+    """What was looked at, and its tokens joined: a canary that is taken apart is one all the same."""
+    pieces = view if isinstance(view, tuple) else getattr(view, "pieces", ())
+    tokens = [token for piece in pieces for token in getattr(piece, "tokens", (piece,))]
+    return repr(view) + "".join(token.text for token in tokens)
+
+
 def _decisions(scene: Scene) -> str:
     services = scene.services
     return repr(services.decisions.newest(100_000)) + repr(services.workbench.detectors())
@@ -92,6 +99,7 @@ EXITS = (
     Exit("search", _found, holds="questions"),
     Exit("history, retries, edits", _threads, ("service:chat",)),
     Exit("comparisons, blind and not", lambda scene: "".join(scene.compared), ("service:arena",)),
+    Exit("look inside", lambda scene: "".join(map(_seen, scene.inside)), ("service:inspector",)),
     Exit("disk", _disk, ("service:database",)),
     Exit("decisions", _decisions, ("service:decisions",), holds="no words"),
     Exit("reports", _reports, ("service:reports",)),
