@@ -153,6 +153,23 @@ ARCHITECTURES: dict[str, Architecture] = {
         },
         "granite",
     ),
+    "granite4": Architecture(
+        "GraniteMoeHybridConfig",
+        {
+            **_SIZES,
+            **_TIED,
+            "shared_intermediate_size": 128,
+            "num_local_experts": 0,
+            "num_experts_per_tok": 0,
+            "layer_types": ["attention", "attention"],
+            "position_embedding_type": "rope",
+            "attention_multiplier": 0.2,
+            "embedding_multiplier": 3.0,
+            "logits_scaling": 2.0,
+            "residual_multiplier": 0.7,
+        },
+        "granite",
+    ),
     "gpt2": Architecture(
         "GPT2Config", {"n_embd": 64, "n_layer": 2, "n_head": 4, "n_positions": CONTEXT, **_TIED}, "plain"
     ),
