@@ -356,6 +356,11 @@ def _catalog(settings: Settings) -> Catalog:
     return catalog
 
 
+def open_votes(settings: Settings) -> VoteStore:
+    """The votes that are kept in the settings' database, without anything else being built. Raises StorageError."""
+    return VoteStore(_database(settings))
+
+
 def _database(settings: Settings) -> Database:
     database = Database(settings.resolved_database_url)
     try:

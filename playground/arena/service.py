@@ -29,10 +29,11 @@ from playground.arena.contract import (
 from playground.arena.duel import Duel
 from playground.arena.live import Live
 from playground.arena.parts import ArenaParts
+from playground.arena.sides import SideMaker
 from playground.arena.sight import Sight, comparison_of, is_blind, shown_comparison, sides_owner
 from playground.arena.standings import Standings
 from playground.chat.incoming import check_id
-from playground.domain import Blocked, ChatRequest, Conversation, Language, Message, new_id
+from playground.domain import Blocked, ChatRequest, Language, Message, new_id
 from playground.errors import Busy, InvalidRequest, OutOfMemory
 from playground.storage.comparisons import KeptComparison, KeptSide
 
@@ -49,6 +50,7 @@ class ArenaService:
     def __init__(self, parts: ArenaParts) -> None:
         self._parts = parts
         self._chat = parts.chat.over(parts.sides)
+        self._sides = SideMaker(parts, self._chat)
         self._standings = Standings(parts.votes)
         self._sight = Sight(parts.catalog, parts.memory, parts.votes, parts.chars_per_second)
         self._random = random.SystemRandom()
@@ -65,7 +67,7 @@ class ArenaService:
             raise InvalidRequest(f"A comparison has two to {MOST_SIDES} models. Choose as many.")
         comparison_id = new_id()
         schedule = self._schedule([side.model_id for side in sides])
-        conversations = [self._new_side(owner, comparison_id, side, language, ()) for side in sides]
+        conversations = [self._sides.make(owner, comparison_id, side, language, ()) for side in sides]
         kept = KeptComparison(
             id=comparison_id, owner=owner, mode=mode.value, schedule=schedule.value, language=language
         )
@@ -139,7 +141,7 @@ class ArenaService:
                 if position < len(ids):
                     self.stop(owner, comparison_id, position)
                 ids[position : position + 1] = [
-                    self._new_side(owner, comparison_id, request, live.kept.language, first)
+                    self._sides.make(owner, comparison_id, request, live.kept.language, first)
                 ]
             self._parts.comparisons.put_sides(owner, comparison_id, ids)
             self._reload(live)
@@ -192,19 +194,7 @@ class ArenaService:
             kept = _side_at(live.kept, position)
             if live.runs([kept]):
                 raise Busy("An answer is still being written. Wait for it, or stop it first.")
-            copied = _copies(self._messages(live.kept, kept))
-            if not copied:
-                raise InvalidRequest("There is nothing on this side yet. Ask something first.")
-            conversation = Conversation(
-                owner,
-                title=live.kept.title,
-                model_id=kept.model_id,
-                system_prompt=kept.system_prompt,
-                params=kept.params,
-                leaf_id=copied[-1].id,
-            )
-            self._parts.chats.add(conversation, copied)
-            return conversation.id
+            return self._sides.open_as_chat(live.kept, kept, self._messages(live.kept, kept))
 
     def listed(self, owner: str) -> list[Comparison]:
         """The newest comparisons first."""
@@ -252,26 +242,6 @@ class ArenaService:
 
     def _messages(self, kept: KeptComparison, side: KeptSide) -> tuple[Message, ...]:
         return self._chat.thread(sides_owner(kept), side.conversation_id).messages
-
-    def _new_side(
-        self,
-        owner: str,
-        comparison_id: str,
-        side: SideRequest,
-        language: Language,
-        earlier: Sequence[Message],
-    ) -> str:
-        """A side's conversation, with its system prompt through the gate; returns its id."""
-        conversation = Conversation(
-            owner, comparison_id=comparison_id, model_id=self._parts.catalog.get(side.model_id).id, params=side.params
-        )
-        copied = _copies(earlier)
-        if copied:
-            conversation = replace(conversation, leaf_id=copied[-1].id)
-        self._parts.sides.add(conversation, copied)
-        if side.system_prompt.strip():
-            self._chat.configure(owner, conversation.id, system_prompt=side.system_prompt, language=language)
-        return conversation.id
 
     def _schedule(self, model_ids: Sequence[str]) -> Schedule:
         """Together or in turn. Raises UnknownModel, InvalidRequest, OutOfMemory."""
@@ -329,11 +299,3 @@ def _side_at(kept: KeptComparison, position: int) -> KeptSide:
     if not 0 <= position < len(kept.sides):
         raise InvalidRequest(f"There is no side {position + 1}; this comparison has {len(kept.sides)}.")
     return kept.sides[position]
-
-
-def _copies(messages: Sequence[Message]) -> list[Message]:
-    """The same turns as other messages, one below the other."""
-    copied: list[Message] = []
-    for message in messages:
-        copied.append(replace(message, id=new_id(), parent_id=copied[-1].id if copied else None))
-    return copied

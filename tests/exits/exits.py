@@ -138,7 +138,8 @@ WORDLESS = {
     "service:(settings|catalog|pool|guard_pool|moderator)": "what the operator set, models, engines, the gate",
     "service:library": "models on this machine and on the Hub",
     "command:models .*": "models on this machine and on the Hub",
-    "command:arena ratings": "ratings counted from a file of votes; its columns of answers are not printed",
+    "command:arena (ratings|export|import)": "ratings and rows of votes; columns of answers are not printed",
+    "command:arena duel": "counts; its answers are seen in comparisons only",
 }
 """Parts of the code that can be reached and have no words of people or models to tell, and why."""
 
