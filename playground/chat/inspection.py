@@ -97,6 +97,16 @@ class _Open:
     tokenizer: LegibleTokenizer
     built: Built
     answer: tuple[int, ...]
+    whole: bool
+
+    def end(self, entropy: float) -> TokenView:
+        """The place behind the tokens that are looked at."""
+        return TokenView("", "end" if self.whole else "more", None, entropy)
+
+    @property
+    def stopped(self) -> bool:
+        """Whether the gate ended the answer: what would have come next is not shown."""
+        return self.whole and self.case.answer.finish_reason is FinishReason.CONTENT_FILTER
 
 
 class Inspector:
@@ -134,19 +144,17 @@ class Inspector:
                 token_view(token, text, look, table.tokenizer, covered=place in hidden)
                 for place, (token, text, look) in enumerate(zip(table.answer, texts, looks, strict=False))
             ]
-            stopped = table.case.answer.finish_reason is FinishReason.CONTENT_FILTER
-            return tuple(views) if stopped else (*views, TokenView("", "end", None, looks[-1].entropy))
+            return tuple(views) if table.stopped else (*views, table.end(looks[-1].entropy))
 
     def place(self, subject: Subject, place: int) -> PlaceView:
         """What else was possible at one place of the answer, as far as the gate clears it there."""
         with self._opened(subject) as table:
             looks = self._looks(table)
-            end = len(looks) - (table.case.answer.finish_reason is FinishReason.CONTENT_FILTER)
-            if not 0 <= place < end:
+            if not 0 <= place < len(looks) - table.stopped:
                 raise InvalidRequest(f"The answer has no place {place}. Reload the page and try again.")
             texts = table.tokenizer.texts(table.answer, start=True)
             look = looks[place]
-            token = TokenView("", "end", None, look.entropy)
+            token = table.end(look.entropy)
             if look.stands is not None:
                 covered = place in covered_places(texts, _covered(table.case))
                 token = token_view(table.answer[place], texts[place], look, table.tokenizer, covered=covered)
@@ -160,8 +168,9 @@ class Inspector:
             texts = table.tokenizer.texts(given, start=True)
             text = "".join(texts)
             mask = self._mask(table.case, subject.language)
-            if mask.cleared(text) != text:
-                return StepView(mask.cleared(text), (), stopped=True)
+            cleared = mask.cleared(text)
+            if cleared != text or (table.stopped and given[: len(table.answer)] == table.answer):
+                return StepView(cleared, (), stopped=True)
             if given and table.tokenizer.is_control(given[-1]):
                 return StepView(text, tuple(texts), ended=True)
             ids = (*table.built.prompt.token_ids, *given)
@@ -218,8 +227,8 @@ class Inspector:
                 context_length=context,
             )
             room = min(MOST_TOKENS, context - len(built.prompt.token_ids) - 1)
-            answer = tuple(tokenizer.encode(case.text)[:room])
-            yield _Open(case, engine, tokenizer, built, answer)
+            answer = tuple(tokenizer.encode(case.text))
+            yield _Open(case, engine, tokenizer, built, answer[:room], whole=len(answer) <= room)
 
     def _tokenizer(self, spec: ModelSpec) -> LegibleTokenizer:
         tokenizer = self._engines.tokenizer(spec)

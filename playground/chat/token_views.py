@@ -9,7 +9,7 @@ from typing import Literal
 
 from playground.engines.contract import Candidate, LegibleTokenizer, Look
 
-Kind = Literal["text", "control", "fragment", "covered", "end"]
+Kind = Literal["text", "control", "fragment", "covered", "end", "more"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +18,8 @@ class TokenView:
 
     `kind` "text" is a token with text; "control" one that is no part of the text, which goes by its `text` in the
     vocabulary; "fragment" begins a character that a later token completes; "covered" stands for what the gate covered,
-    and has no `probability`; "end" is the place behind the last token. `probability` is the model's own, 0 to 1;
+    and has no `probability`; "end" is the place behind the last token, "more" the one where a very long answer goes on
+    without being looked at. `probability` is the model's own, 0 to 1;
     `entropy` is how undecided the model was at this place, in bits.
     """
 

@@ -74,7 +74,15 @@ def wire_inside_tab(tab: InsideTab, canvas: Canvas, context: Context) -> None:
         (tab.inside.step, step),
         (tab.inside.prompt, prompt),
     ):
-        trigger(_answering(tab, context, look), [canvas.state], tab.components, queue=False, **QUIET)
+        # "multiple": an answer reaches the page a moment before its event is over, and the next question comes at once.
+        trigger(
+            _answering(tab, context, look),
+            [canvas.state],
+            tab.components,
+            queue=False,
+            trigger_mode="multiple",
+            **QUIET,
+        )
     canvas.wire(tab.inside.branch, branch)
 
 

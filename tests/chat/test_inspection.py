@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from playground.chat.inspection import Inspector, Subject
+from playground.chat.inspection import MOST_TOKENS, Inspector, Subject
 from playground.chat.run import Run
 from playground.chat.token_views import StepView
 from playground.config import Settings
@@ -240,6 +240,8 @@ def test_a_blocked_answer_is_shown_as_far_as_it_was_released_and_not_beyond(thin
     assert "end" not in {view.kind for view in views}
     with pytest.raises(InvalidRequest):
         services.inspector.place(subject_of(run), len(views))
+    step = services.inspector.step(subject_of(run), len(views), (), PARAMS)
+    assert (step.text, step.stopped, step.candidates) == (answer.content, True, ())
 
 
 def test_stepping_into_what_the_gate_stops_ends_there(thinking: Built) -> None:
@@ -278,6 +280,23 @@ def test_covered_places_stay_covered(thinking: Built) -> None:
     assert {view.probability for view in hidden} == {None}
     place = next(at for at, view in enumerate(views) if view.kind == "covered")
     assert services.inspector.place(subject_of(run), place).alternatives == ()
+
+
+def test_of_a_very_long_answer_the_beginning_is_looked_at(thinking: Built) -> None:
+    services = thinking("long " * 400, "lovely")
+    views = services.inspector.tokens(subject_of(ask(services, "Hello", "oracle")))
+    assert len(views) == MOST_TOKENS + 1
+    assert views[-1].kind == "more"
+    assert services.inspector.place(subject_of(ask(services, "Hello", "oracle")), MOST_TOKENS).token.kind == "more"
+
+
+def test_a_question_whose_answer_was_stopped_is_named_among_what_was_cut(thinking: Built) -> None:
+    services = thinking("This is fine. And you motherfucker.", "lovely")
+    first = ask(services, "The first one", "oracle")
+    second = ask(services, "The second one", "oracle", after=first)
+    view = services.inspector.prompt(subject_of(second))
+    assert [(cut.role, cut.reason) for cut in view.cut] == [("user", "stopped"), ("assistant", "stopped")]
+    assert "".join(token.text for piece in view.pieces for token in piece.tokens) == "user: The second one\nassistant: "
 
 
 def test_thoughts_are_tokens_too(thinking: Built) -> None:

@@ -32,11 +32,11 @@
       bar.append(iconButton("pen", word("message.edit"), () => playground.editMessage(row.id, row.text)));
     } else {
       bar.append(iconButton("retry", word("message.retry"), () => act("retry", row.id)));
-      if (row.text && row.model) {
-        const look = iconButton("lens", word("inside.open"), () => playground.lookInside(row.id, row.model), "look-inside");
-        bar.append(look);
-      }
       if (row.text) bar.append(flagButton(row));
+      if (row.text && row.model) {
+        const look = () => playground.lookInside(row.id, row.model);
+        bar.append(iconButton("lens", word("inside.open"), look, "look-inside"));
+      }
     }
     for (const button of bar.children) {
       if (state.value.busy && !button.matches(":first-child")) button.disabled = true;

@@ -34,11 +34,13 @@
   panel.glyph = (text, kind) => {
     if (kind === "fragment") return "◌";
     if (kind === "end") return word("inside.end");
+    if (kind === "more") return "…";
     return text.replace(/\n/g, "↵").replace(/\t/g, "⇥").replace(/^ +| +$/g, (spaces) => "␣".repeat(spaces.length));
   };
   panel.spoken = (text, kind) => {
     if (kind === "fragment") return word("inside.fragment");
     if (kind === "end") return word("inside.end_label");
+    if (kind === "more") return word("inside.more");
     if (kind === "control") return word("inside.control", { token: text });
     const shown = text.replace(/\n/g, ` ${word("inside.newline")} `).trim();
     return shown ? `“${shown}”` : word("inside.space");

@@ -81,7 +81,7 @@
         panel.show("next");
       });
       const list = el("ul", "candidates");
-      list.setAttribute("aria-label", word(token.kind === "end" ? "inside.alternatives_next" : "inside.alternatives"));
+      list.setAttribute("aria-label", word(token.kind === "end" || token.kind === "more" ? "inside.alternatives_next" : "inside.alternatives"));
       list.append(...alternatives.map((one) => row(one, place)));
       const head = el("div", "inside-card-head", title, figures(token), step);
       const empty = el("p", "hint", word("inside.alternatives_none"));

@@ -96,6 +96,7 @@
       draw.disabled = drawnId === null;
       branch.disabled = value.stopped;
       undo.disabled = restart.disabled = !panel.chosen.length && !panel.place;
+      text.dataset.tokens = value.tokens.length;
     };
 
     const step = async () => {
