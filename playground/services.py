@@ -8,6 +8,9 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+from playground.arena.battles import Ring
+from playground.arena.room import MachineRoom
+from playground.arena.service import ArenaParts, ArenaService
 from playground.catalog.addresses import is_loopback
 from playground.catalog.catalog import SHIPPED, Catalog
 from playground.catalog.hub import Hub
@@ -32,7 +35,7 @@ from playground.errors import (
     UnknownModel,
 )
 from playground.library.equipment import Equipment, Loaded
-from playground.library.library import Library
+from playground.library.library import Library, ModelState
 from playground.library.memory import MemoryPlanner
 from playground.moderation.contract import Moderator, TextModel
 from playground.moderation.fingerprint import Fingerprint, load_key
@@ -46,11 +49,13 @@ from playground.moderation.remote_endpoint import RemoteEndpointDetector
 from playground.review.desk import ReportDesk
 from playground.review.examination import Examiner
 from playground.review.workbench import Workbench
+from playground.storage.comparisons import ComparisonStore
 from playground.storage.conversations import ConversationStore
 from playground.storage.database import Database
 from playground.storage.decisions import DecisionStore
 from playground.storage.migrations import migrate
 from playground.storage.reports import ReportStore
+from playground.storage.votes import VoteStore
 from playground.text_models import EngineTextModel
 
 log = logging.getLogger(__name__)
@@ -71,6 +76,7 @@ class Services:
     workbench: Workbench
     database: Database
     library: Library
+    arena: ArenaService
 
     def close(self) -> None:
         """End everything: running answers are stored as interrupted, then workers and connections end."""
@@ -114,7 +120,55 @@ def build(settings: Settings) -> Services:
     desk, workbench = _review(
         settings, detectors, moderator, decisions=decisions, reports=reports, fingerprint=fingerprint
     )
-    return Services(settings, catalog, pool, guard_pool, moderator, decisions, chat, desk, workbench, database, library)
+    return Services(
+        settings=settings,
+        catalog=catalog,
+        pool=pool,
+        guard_pool=guard_pool,
+        moderator=moderator,
+        decisions=decisions,
+        chat=chat,
+        reports=desk,
+        workbench=workbench,
+        database=database,
+        library=library,
+        arena=_arena(
+            settings,
+            catalog=catalog,
+            chat=chat,
+            library=library,
+            pool=pool,
+            database=database,
+            fingerprint=fingerprint,
+        ),
+    )
+
+
+def _arena(
+    settings: Settings,
+    *,
+    catalog: Catalog,
+    chat: ChatService,
+    library: Library,
+    pool: EnginePool,
+    database: Database,
+    fingerprint: Fingerprint,
+) -> ArenaService:
+    here = (ModelState.SHIPPED, ModelState.HERE, ModelState.SERVER)
+    return ArenaService(
+        ArenaParts(
+            catalog=catalog,
+            chat=chat,
+            sides=ConversationStore(database, sides=True),
+            chats=ConversationStore(database),
+            comparisons=ComparisonStore(database),
+            votes=VoteStore(database),
+            ring=Ring(catalog, lambda spec: library.state(spec) in here),
+            memory=MachineRoom(library.plan, _planner(settings, pool).fit_together, pool.status),
+            fingerprint=fingerprint,
+            max_models=settings.max_models,
+        )
+    )
 
 
 def _options(settings: Settings) -> EngineOptions:
@@ -152,11 +206,16 @@ def _text_models(
     return partial(EngineTextModel, catalog=catalog, pool=pool, seconds=settings.model_stall_seconds)
 
 
+def _planner(settings: Settings, loaded: Loaded | None) -> MemoryPlanner:
+    choose = partial(choose_engine, setup=read_setup(), wanted=settings.device)
+    return MemoryPlanner(choose, _options(settings), read_machine, loaded.status if loaded is not None else list)
+
+
 def build_library(settings: Settings, catalog: Catalog, loaded: Loaded | None = None) -> Library:
     """The models on this machine; nothing is asked of any hub yet. Raises ConfigError for a bad `hub_endpoint`."""
     client = HubClient(settings.hub_endpoint, offline=settings.offline)
     choose = partial(choose_engine, setup=read_setup(), wanted=settings.device)
-    memory = MemoryPlanner(choose, _options(settings), read_machine, loaded.status if loaded is not None else list)
+    memory = _planner(settings, loaded)
     equipment = Equipment(
         engines=tuple(ENGINES),
         choose=choose,

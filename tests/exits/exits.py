@@ -91,6 +91,7 @@ EXITS = (
     Exit("titles", lambda scene: repr(scene.services.chat.conversations(OWNER)), holds="questions"),
     Exit("search", _found, holds="questions"),
     Exit("history, retries, edits", _threads, ("service:chat",)),
+    Exit("comparisons, blind and not", lambda scene: "".join(scene.compared), ("service:arena",)),
     Exit("disk", _disk, ("service:database",)),
     Exit("decisions", _decisions, ("service:decisions",), holds="no words"),
     Exit("reports", _reports, ("service:reports",)),
@@ -133,10 +134,20 @@ WORDLESS = {
 }
 """Parts of the code that can be reached and have no words of people or models to tell, and why."""
 
-KEPT = {"conversations.title", "conversations.system_prompt", "messages.content", "messages.reasoning", "reports.text"}
+KEPT = {
+    "conversations.title",
+    "conversations.system_prompt",
+    "messages.content",
+    "messages.reasoning",
+    "reports.text",
+    "comparisons.title",
+}
 """Columns that hold words: cleared ones, and with `keep_flagged_text` what people reported of their own."""
 WORDLESS_COLUMNS = {
-    "conversations": "id owner model_id params leaf_id",
+    "conversations": "id owner model_id params leaf_id comparison_id",
+    "comparisons": "id owner mode schedule language winner batch",
+    "comparison_sides": "comparison_id conversation_id",
+    "votes": "id comparison_id mode model_a model_b winner language category session prompt_hash side_a side_b",
     "messages": "id conversation_id parent_id role model_id finish_reason usage timings verdicts error",
     "decisions": "id verdict_id conversation_id direction action category detector version policy language model_id"
     " degraded owner shadow text_hash",

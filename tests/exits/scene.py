@@ -23,6 +23,7 @@ from typing import Any
 import pytest
 import uvicorn
 
+from playground.arena.contract import Mode, SideRequest, TableChoice
 from playground.chat.run import Run
 from playground.commands.program import main
 from playground.config import Settings
@@ -75,12 +76,14 @@ class Scene:
     listeners: dict[tuple[str, int], str] = field(default_factory=dict)
     fired: set[tuple[str, int]] = field(default_factory=set)
     printed: dict[str, str] = field(default_factory=dict)
+    compared: list[str] = field(default_factory=list)
 
     def play(self) -> None:
         """Everything, once."""
         for canary in self.canaries:
             self._say_in_every_cut(canary)
             self._type(canary)
+            self._compare(canary)
         if self.address:
             self._visit()
         self._review()
@@ -131,6 +134,28 @@ class Scene:
         ):
             with pytest.raises(InvalidRequest) if self.blocks else contextlib.nullcontext():
                 change()
+
+    def _compare(self, canary: Canary) -> None:
+        """The canary said on both sides of a comparison, in an answer and in a thought, and typed into one."""
+        arena, said = self.services.arena, lead(0) + canary.text + TAIL
+        sides = [SideRequest("cut-2"), SideRequest("cut-3")]
+        comparison = arena.start(OWNER, Mode.NAMED, sides, "en")
+        for text in (said[::-1], (TAGS[0] + said + TAGS[1] + AFTER)[::-1], "Good day."[::-1]):
+            view = arena.ask(OWNER, comparison.id, text)
+            while any(side.running for side in view.sides):
+                self.compared.append(repr(view.sides))
+                view = arena.wait(OWNER, comparison.id, view.version, 5)
+            self.compared.append(repr(view.sides))
+        arena.vote(OWNER, comparison.id, "tie")
+        self.compared.append(repr((arena.listed(OWNER), arena.leaderboard(TableChoice(modes=("named",))))))
+        chat_id = arena.detach(OWNER, comparison.id, 0)
+        self.compared.append(repr(self.services.chat.thread(OWNER, chat_id).messages))
+        self.services.chat.delete(OWNER, chat_id)
+        typed = arena.start(OWNER, Mode.NAMED, [SideRequest("echo"), SideRequest("echo")], "en")
+        asked = arena.ask(OWNER, typed.id, said)
+        assert all(isinstance(side.end, Blocked) for side in asked.sides) == self.blocks
+        with pytest.raises(InvalidRequest) if self.blocks else contextlib.nullcontext():
+            arena.start(OWNER, Mode.NAMED, [sides[0], SideRequest("echo", None, said)], "en")
 
     def _visit(self) -> None:
         """A person at the page: each canary said, thought and typed; then whatever else can be done there."""

@@ -55,7 +55,7 @@ def test_something_new_is_noticed() -> None:
         "route:GET /v1/chat/completions",
         "route:GET /{language}/gradio_api/info",
         "event:TokenView",
-        "service:arena",
+        "service:lens",
         "command:chats export",
     ):
         assert not claimed(part)

@@ -1,0 +1,58 @@
+"""The arena as services build it, on the models that ship."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from playground.arena.contract import Comparison, ComparisonView, Mode, Schedule, SideRequest
+from playground.config import Settings
+from playground.domain import Finished, SamplingParams
+from playground.services import Services, build
+
+SHORT = SamplingParams(temperature=0.0, max_tokens=40)
+
+
+@pytest.fixture(scope="module", params=[2, 1])
+def services(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
+    """With places for two models, and for one."""
+    settings = Settings(data_dir=Path(tmp_path_factory.mktemp("data")), max_models=request.param, engine_threads=1)
+    built = build(settings)
+    yield built
+    built.close()
+
+
+def settled(services: Services, comparison: Comparison) -> ComparisonView:
+    view = services.arena.view("anna", comparison.id)
+    for _ in range(600):
+        if not any(side.running for side in view.sides):
+            return view
+        view = services.arena.wait("anna", comparison.id, view.version, 0.5)
+    raise AssertionError("the comparison did not end")
+
+
+def test_four_sides_at_once_with_as_many_places_as_there_are(services: Services) -> None:
+    sides = [SideRequest(name, SHORT) for name in ("pip", "pip-fp32", "echo", "pip")]
+    comparison = services.arena.start("anna", Mode.NAMED, sides, "en")
+    services.arena.ask("anna", comparison.id, "What is a token?")
+    view = settled(services, comparison)
+    assert all(isinstance(side.end, Finished) for side in view.sides)
+    answers = [side.messages[-1].content for side in view.sides]
+    assert answers[0] == answers[3]
+    assert answers[2] == "What is a token?"
+    assert all(side.tokens > 3 for side in view.sides)
+    # Echo computes nothing and counts as a model all the same: it takes a place of the pool.
+    assert comparison.schedule is Schedule.IN_TURN
+
+
+def test_a_blind_battle_between_the_models_that_ship(services: Services) -> None:
+    battle = services.arena.start("anna", Mode.BLIND, [], "vi")
+    assert (battle.schedule is Schedule.TOGETHER) == (services.settings.max_models == 2)
+    services.arena.ask("anna", battle.id, "Bạn là ai?")
+    view = settled(services, battle)
+    assert view.may_vote
+    assert "pip" not in repr(view).lower()
+    told = services.arena.vote("anna", battle.id, "tie")
+    assert {side.model_id for side in told.sides} == {"pip", "pip-fp32"}
