@@ -47,3 +47,12 @@ def read_table(event: gr.EventData, name: str) -> Mapping[str, object]:
     if not isinstance(table, Mapping):
         raise InvalidRequest(f"{name} must be a table of values.")
     return table
+
+
+def read_count(event: gr.EventData, name: str, most: int) -> int:
+    """A whole number that the page sent along with an event. Raises InvalidRequest unless it is 0 to `most`."""
+    data: Any = event._data
+    value = data.get(name) if isinstance(data, Mapping) else None
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= most:
+        raise InvalidRequest(f"{name} must be a whole number from 0 to {most}.")
+    return value
