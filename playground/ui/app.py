@@ -13,10 +13,12 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from playground.domain import Language
 from playground.services import Services
+from playground.ui.arena.downloads import download_routes
+from playground.ui.arena.page import build_arena
 from playground.ui.assets import asset_routes
 from playground.ui.layout import build_page
 from playground.ui.owner import OwnerCookie
-from playground.ui.page import MOUNTS, OwnHead, SecurityHeaders
+from playground.ui.page import ARENA, ARENAS, MOUNTS, OwnHead, SecurityHeaders
 from playground.ui.theme import build_theme
 from playground.ui.words import LANGUAGES, load_words
 from playground.ui.workbench.access import ROOT, Doorkeeper, OperatorGate
@@ -28,7 +30,7 @@ YEAR_SECONDS = 31_536_000
 
 
 def create_app(services: Services) -> FastAPI:
-    """Everything people see, as one ASGI application: /en/, /vi/, /workbench, /static, /healthz; / picks a language.
+    """Everything people see, as one ASGI application: /en/, /arena, /workbench, /static, /healthz; / picks a language.
 
     Must be called where no event loop runs.
     """
@@ -42,13 +44,24 @@ async def _assemble(services: Services) -> FastAPI:
         Middleware(SecurityHeaders),
         Middleware(OperatorGate, doorkeeper=doorkeeper),
         Middleware(OwnHead),
-        Middleware(OwnerCookie, paths=MOUNTS),
+        Middleware(OwnerCookie, paths=(*MOUNTS, *ARENAS)),
     ]
-    routes = [*asset_routes(), *entrance_routes(services.workbench, doorkeeper, preferred_language)]
+    routes = [
+        *asset_routes(),
+        *entrance_routes(services.workbench, doorkeeper, preferred_language),
+        *download_routes(services.arena, services.arena.standings, services.catalog, preferred_language),
+    ]
     app = FastAPI(middleware=middleware, docs_url=None, redoc_url=None, openapi_url=None, routes=routes)
     app.add_api_route("/healthz", healthz, methods=["GET"], include_in_schema=False)
     app.add_api_route("/", choose_language, methods=["GET"], include_in_schema=False)
+    app.add_api_route(ARENA, choose_arena_language, methods=["GET"], include_in_schema=False)
     for language in LANGUAGES:
+        _mount(
+            app,
+            build_arena(services, services.arena, services.arena.standings, language),
+            f"{ARENA}/{language}",
+            language,
+        )
         _mount(app, build_page(services, language, doorkeeper), f"/{language}", language)
         _mount(
             app,
@@ -84,8 +97,17 @@ async def healthz() -> Response:
 
 async def choose_language(request: Request) -> Response:
     """Leads to the page in the person's language, with the rest of the address kept."""
+    return _lead(request, "")
+
+
+async def choose_arena_language(request: Request) -> Response:
+    """The same for the arena."""
+    return _lead(request, ARENA)
+
+
+def _lead(request: Request, root: str) -> Response:
     query = f"?{request.url.query}" if request.url.query else ""
-    return RedirectResponse(f"/{preferred_language(request)}/{query}", status_code=307)
+    return RedirectResponse(f"{root}/{preferred_language(request)}/{query}", status_code=307)
 
 
 def preferred_language(request: Request) -> Language:

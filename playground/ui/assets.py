@@ -18,10 +18,17 @@ from starlette.types import Scope
 STATIC = Path(__file__).with_name("static")
 FOREVER = "public, max-age=31536000, immutable"
 EARLY = "00-early.js"
-Bundle = Literal["page", "workbench"]
+Bundle = Literal["page", "workbench", "arena"]
 BUNDLES: Mapping[Bundle, tuple[str, ...]] = {
     "page": ("css/*.css", "js/*.js"),
     "workbench": ("css/00-base.css", "js/10-core.js", "workbench/*"),
+    "arena": (
+        "css/*.css",
+        "js/[12]?-*.js",
+        "js/[45]0-*.js",
+        "js/80-settings.js",
+        "arena/*",
+    ),
 }
 """What each page loads: files below `static`, joined in the order of their names."""
 

@@ -109,7 +109,7 @@ def message_stats(message: Message, words: Words) -> tuple[tuple[str, str], ...]
     if speed is not None:
         digits = 1 if speed < 100 else 0
         stats.append((words("stats.speed", value=words.number(speed, digits)), words("stats.speed_hint")))
-    stats.append((words("stats.first", value=_seconds(timings.first_token, words)), words("stats.first_hint")))
+    stats.append((words("stats.first", value=short_seconds(timings.first_token, words)), words("stats.first_hint")))
     stats.append((words("stats.tokens", count=words.number(usage.completion_tokens)), words("stats.tokens_hint")))
     if usage.cached_tokens:
         counts = {"count": words.number(usage.prompt_tokens), "cached": words.number(usage.cached_tokens)}
@@ -120,11 +120,12 @@ def message_stats(message: Message, words: Words) -> tuple[tuple[str, str], ...]
         left_out = words("stats.dropped", count=words.number(message.dropped_messages))
         stats.append((left_out, words("stats.dropped_hint")))
     if timings.queued >= 0.1:
-        stats.append((words("stats.queued", value=_seconds(timings.queued, words)), words("stats.queued_hint")))
+        stats.append((words("stats.queued", value=short_seconds(timings.queued, words)), words("stats.queued_hint")))
     return tuple(stats)
 
 
-def _seconds(seconds: float, words: Words) -> str:
+def short_seconds(seconds: float, words: Words) -> str:
+    """A time as people read it: 320 ms, 1.4 s."""
     if seconds < 0.9995:
         return words("stats.milliseconds", value=max(1, round(seconds * 1000)))
     return words("stats.seconds", value=words.number(seconds, 1))

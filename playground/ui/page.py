@@ -23,7 +23,11 @@ POLICY = (
 VIEWPORT = "width=device-width, initial-scale=1, viewport-fit=cover, interactive-widget=resizes-content"
 MOUNTS = tuple(f"/{language}" for language in LANGUAGES)
 WORKBENCHES = tuple(f"{ROOT}/{language}" for language in LANGUAGES)
-_ROOTS: dict[Bundle, str] = {"page": "", "workbench": ROOT}
+ARENA = "/arena"
+ARENAS = tuple(f"{ARENA}/{language}" for language in LANGUAGES)
+_ROOTS: dict[Bundle, str] = {"page": "", "workbench": ROOT, "arena": ARENA}
+_OWN_WORDS: dict[Bundle, tuple[str, ...]] = {"page": (), "workbench": ("workbench.",), "arena": ("arena.", "board.")}
+"""Sections of words that no other page needs."""
 PAGES: dict[str, tuple[Language, Bundle]] = {
     f"{root}/{code}{end}": (code, bundle) for bundle, root in _ROOTS.items() for code in LANGUAGES for end in ("", "/")
 }
@@ -38,7 +42,7 @@ HEADERS = {
 # What the page needs of Gradio. Its other routes (uploads, files, requests on somebody's behalf, descriptions of the
 # API, editing by a model, monitoring) answer 404.
 OPEN = re.compile(
-    rf"(?:{ROOT})?/(en|vi)(/|/theme\.css|/config/?|/(assets|static|svelte)/[^?]+"
+    rf"(?:{ROOT}|{ARENA})?/(en|vi)(/|/theme\.css|/config/?|/(assets|static|svelte)/[^?]+"
     r"|/gradio_api/(theme\.css|queue/join|queue/data|run/predict/?|cancel|reset|heartbeat/\w+|startup-events|app_id/?))?"
 )
 _GRADIO_HEAD = re.compile(
@@ -66,7 +70,7 @@ class SecurityHeaders:
                     headers[name] = value
             await send(message)
 
-        if scope["path"].startswith((*MOUNTS, *WORKBENCHES)) and not OPEN.fullmatch(scope["path"]):
+        if scope["path"].startswith((*MOUNTS, *WORKBENCHES, *ARENAS)) and not OPEN.fullmatch(scope["path"]):
             await with_headers({"type": "http.response.start", "status": 404, "headers": []})
             await send({"type": "http.response.body", "body": b""})
             return
@@ -123,7 +127,8 @@ def own_head(words: Words, bundle: Bundle) -> str:
     """Title, previews, icon, and what must be there before Gradio starts."""
     assets = load_assets(bundle)
     title, description = html.escape(words(f"{bundle}.title")), html.escape(words("page.description"))
-    sent = {key: text for key, text in words.table.items() if bundle == "workbench" or not key.startswith("workbench.")}
+    others = tuple(section for page, sections in _OWN_WORDS.items() if page != bundle for section in sections)
+    sent = {key: text for key, text in words.table.items() if not key.startswith(others)}
     facts = {"words": sent, "languages": LANGUAGES, "logo": "/static/favicon.svg"}
     inline = json.dumps(facts, ensure_ascii=False).replace("<", "\\u003c")
     return f"""

@@ -10,6 +10,7 @@ from typing import get_args
 import pytest
 
 import playground.errors
+from playground.arena.style import FEATURES
 from playground.catalog.memory_plan import Verdict
 from playground.chat import prompt_views
 from playground.domain import Action, Role, Stage
@@ -20,6 +21,7 @@ from playground.moderation.segmentation import UNITS
 from playground.review.numbers import OTHER, UNAVAILABLE, Dimension, Period
 from playground.storage.reports import LABELS, Kind
 from playground.ui import words as module
+from playground.ui.arena.board_view import HEADS, KINDS, TIES
 from playground.ui.inside_view import LEVELS
 from playground.ui.picker_tab import SIZES
 from playground.ui.settings_view import FIELDS
@@ -67,6 +69,12 @@ FROM_DATA = {
     *(f"workbench.{head}" for head in ("decisions", "blocked", "redacted", "warned", "shadowed", "rate")),
     *(f"workbench.finding_{part}" for part in ("category", "action", "span", "words", "reason")),
     *(f"workbench.{name}" for name in (OTHER, UNAVAILABLE, "scores")),
+    *(f"board.none_{kind}" for kind in KINDS),
+    *(f"board.kind_{kind}{end}" for kind in KINDS for end in ("", "_hint")),
+    *(f"board.ties_{rule}{end}" for rule in TIES for end in ("", "_hint")),
+    *(f"board.head_{head}{end}" for head in HEADS for end in ("", "_hint")),
+    *(f"board.feature_{feature}" for feature in FEATURES),
+    *(f"board.style_{way}" for way in ("more", "less")),
 }
 
 
@@ -88,7 +96,7 @@ def test_vietnamese_is_vietnamese() -> None:
     same = {key for key, text in english.items() if vietnamese[key] == text}
     assert same <= {
         "page.title", "shell.name", "settings.top_p", "settings.top_k", "settings.min_p", "stats.milliseconds",
-        "stats.tokens", "workbench.replay_turn", "workbench.took",
+        "stats.tokens", "workbench.replay_turn", "workbench.took", "board.record", "board.percent",
     }  # fmt: skip
 
 

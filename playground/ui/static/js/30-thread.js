@@ -124,35 +124,6 @@
     if (live.fraction !== null) line.children[2].value = live.fraction;
   };
 
-  const mend = (parent) => {
-    // Gradio announces every token and nests a nameless button in the title of a thought.
-    const log = parent.closest("[role=log]");
-    if (log?.getAttribute("aria-live") !== "off") {
-      log?.setAttribute("aria-live", "off");
-      log?.setAttribute("aria-label", word("thread.label"));
-    }
-    for (const arrow of parent.querySelectorAll(".thought-group .arrow button:not([tabindex])")) {
-      arrow.tabIndex = -1;
-      arrow.setAttribute("aria-hidden", "true");
-    }
-    if (state.value.busy) return;
-    for (const node of parent.querySelectorAll("[data-testid][aria-label]")) node.removeAttribute("aria-label");
-    for (const node of parent.querySelectorAll("button.copy_code_button:not([aria-label])")) {
-      node.setAttribute("aria-label", word("message.copy_code"));
-      node.title = word("message.copy_code");
-    }
-    for (const node of parent.querySelectorAll(".md pre:not([tabindex])")) node.tabIndex = 0;
-  };
-
-  // The thread stays at its end while it grows, unless the reader has scrolled away from it.
-  const stick = (log) => {
-    if (log.dataset.watched) return;
-    log.dataset.watched = "true";
-    log.addEventListener("scroll", () => {
-      state.atEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 80;
-    }, { passive: true });
-  };
-
   const sync = () => {
     state.scheduled = false;
     const parent = wrap();
@@ -161,10 +132,8 @@
     rows.forEach(decorate);
     earlier(parent, state.value.earlier);
     drawLive(parent);
-    mend(parent);
-    const log = parent.closest("[role=log]");
-    stick(log);
-    if (state.atEnd) log.scrollTop = log.scrollHeight;
+    playground.mendChat(parent, word("thread.label"), state.value.busy);
+    playground.keepAtEnd(parent.closest("[role=log]"), state);
   };
 
   const schedule = () => {

@@ -131,6 +131,7 @@
 
   playground.draft = () => pending?.text ?? box?.value ?? "";
   playground.focusComposer = () => box?.focus();
+  playground.putDraft = (text) => setText(text);
   playground.sendText = (text) => submit(text);
   playground.editMessage = (id, text) => {
     editing = { id, before: editing ? editing.before : box.value };

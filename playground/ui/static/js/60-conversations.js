@@ -97,6 +97,8 @@
       playground.leaveEdit();
       trigger("create", {});
     });
+    const compare = el("a", "compare-link", icon("columns", 18), el("span", "", word("shell.compare")));
+    compare.href = `/arena/${document.documentElement.lang}/`;
     search = el("input", "search-input");
     search.type = "search";
     search.placeholder = word("conversations.search");
@@ -110,7 +112,7 @@
     });
     list = el("nav", "conversation-list");
     list.setAttribute("aria-label", word("conversations.label"));
-    element.append(create, el("div", "search", icon("search", 16), search), list);
+    element.append(create, compare, el("div", "search", icon("search", 16), search), list);
     addEventListener("popstate", () => {
       trigger("choose", { id: new URL(location.href).searchParams.get("c") || "" });
     });

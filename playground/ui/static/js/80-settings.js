@@ -1,7 +1,7 @@
 // The settings of this conversation: the system prompt and how the next token is chosen, in plain words.
 (() => {
   const { el, icon, iconButton, word } = playground;
-  let value, trigger, dialog, form, system, reset;
+  let value, keep, dialog, form, system, reset;
   const fields = new Map();
 
   const shown = (spec, amount) => (amount === null ? "" : spec.digits ? amount.toFixed(spec.digits) : String(amount));
@@ -44,7 +44,7 @@
   const save = () => {
     const params = {};
     for (const [name, { number }] of fields) params[name] = number.value === "" ? null : Number(number.value);
-    trigger("save", { system_prompt: system.value, params });
+    keep({ system_prompt: system.value, params });
     dialog.close();
     playground.focusComposer();
   };
@@ -61,19 +61,8 @@
     for (const spec of value.fields) form.append(field(spec));
   };
 
-  playground.islands.settings = (element, send) => {
-    trigger = send;
-    const button = iconButton("sliders", word("settings.open"), () => {
-      if (document.querySelector("dialog[open]")) return;
-      build();
-      system.value = value.system_prompt;
-      fill(value.params);
-      subtitle.textContent = word("settings.for", { model: value.model });
-      dialog.showModal();
-    });
-    button.id = "settings-button";
-    const mark = el("span", "changed-dot");
-    button.append(mark);
+  // The dialog, once for a page; what it returns opens it with `next` and gives what was chosen to `keep`.
+  playground.buildSettings = (element) => {
     dialog = el("dialog", "dialog settings");
     dialog.id = "settings-dialog";
     dialog.setAttribute("aria-label", word("settings.title"));
@@ -99,10 +88,30 @@
     apply.setAttribute("form", "settings-form");
     dialog.append(head, form, el("div", "dialog-foot", reset, apply));
     dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
-    element.append(button, dialog);
-    return (next) => {
+    element.append(dialog);
+    return (next, then) => {
+      if (document.querySelector("dialog[open]")) return;
       value = next;
-      mark.hidden = !value.changed;
+      keep = then;
+      build();
+      system.value = value.system_prompt;
+      fill(value.params);
+      subtitle.textContent = word("settings.for", { model: value.model });
+      dialog.showModal();
+    };
+  };
+
+  playground.islands.settings = (element, trigger) => {
+    let current;
+    const button = iconButton("sliders", word("settings.open"), () => open(current, (chosen) => trigger("save", chosen)));
+    button.id = "settings-button";
+    const mark = el("span", "changed-dot");
+    button.append(mark);
+    element.append(button);
+    const open = playground.buildSettings(element);
+    return (next) => {
+      current = next;
+      mark.hidden = !next.changed;
     };
   };
 })();

@@ -1,0 +1,66 @@
+"""Files of the arena: one's own comparisons, and the votes behind the leaderboard. Plain routes without Gradio."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from playground.arena.contract import Arena
+from playground.catalog.catalog import Catalog
+from playground.domain import Language
+from playground.errors import PlaygroundError
+from playground.ui.arena.board_view import KINDS, VoteBook, kind_of
+from playground.ui.arena.export import WRITERS
+from playground.ui.owner import owner_of
+from playground.ui.words import load_words
+
+COMPARISONS = "/arena/comparisons/{name}"
+VOTES = "/arena/votes/{kind}.csv"
+_FORMULAS = ("=", "+", "-", "@", "\t", "\r")
+
+
+def download_routes(
+    arena: Arena, book: VoteBook, catalog: Catalog, language_of: Callable[[Request], Language]
+) -> list[BaseRoute]:
+    """`/arena/comparisons/ID.json`, `ID.md` for whoever made them, and `/arena/votes/KIND.csv`."""
+
+    async def comparison(request: Request) -> Response:
+        identity, _, end = request.path_params["name"].rpartition(".")
+        if end not in WRITERS:
+            return PlainTextResponse(f"Choose one of: {', '.join(WRITERS)}.", 404)
+        media_type, write = WRITERS[end]
+        words = load_words(language_of(request))
+        try:
+            seen = await run_in_threadpool(arena.view, owner_of(request), identity)
+        except PlaygroundError as error:
+            return PlainTextResponse(str(error), error.http_status)
+        return _file(write(seen, catalog, words), media_type, f"comparison.{end}")
+
+    async def votes(request: Request) -> Response:
+        kind = request.path_params["kind"]
+        if kind not in KINDS:
+            return PlainTextResponse(f"Choose one of: {', '.join(KINDS)}.", 404)
+        rows = [row for row in await run_in_threadpool(book.rows) if kind_of(row) == kind]
+        target = io.StringIO()
+        writer = csv.writer(target, lineterminator="\n")
+        writer.writerow(rows[0] if rows else ("model_a", "model_b", "winner"))
+        writer.writerows([[_cell(value) for value in row.values()] for row in rows])
+        return _file(target.getvalue(), "text/csv", f"votes-{kind}.csv")
+
+    return [Route(COMPARISONS, comparison), Route(VOTES, votes)]
+
+
+def _cell(value: object) -> object:
+    """A text that a spreadsheet would take for a formula is kept a text."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULAS) else value
+
+
+def _file(content: str, media_type: str, name: str) -> Response:
+    headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
+    return Response(content, media_type=f"{media_type}; charset=utf-8", headers=headers)

@@ -1,0 +1,95 @@
+"""A comparison as a file: Markdown for people, JSON for programs. Only what may be shown."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from itertools import zip_longest
+
+from playground.arena.contract import ComparisonView, Mode, SideView
+from playground.catalog.catalog import Catalog
+from playground.domain import Message
+from playground.ui.arena.side_view import LETTERS, model_name
+from playground.ui.words import Words
+
+
+def export_json(seen: ComparisonView, catalog: Catalog, words: Words) -> str:
+    """One object: what was asked of whom, with settings, answers, how they ended and how long they took."""
+    names = [_name(side, catalog, words, blind=is_blind(seen)) for side in seen.sides]
+    comparison, blind = seen.comparison, is_blind(seen)
+    return json.dumps(
+        {
+            "id": comparison.id,
+            "created_at": comparison.created_at.isoformat(),
+            "mode": comparison.mode.value,
+            "winner": comparison.winner,
+            "sides": [
+                {
+                    "side": LETTERS[view.position],
+                    "name": name,
+                    "model": None if blind else view.model_id,
+                    "system_prompt": "" if blind else side.system_prompt,
+                    "params": None if blind or side.params is None else asdict(side.params),
+                    "messages": [_message(message, blind=blind) for message in view.messages],
+                }
+                for side, view, name in zip(comparison.sides, seen.sides, names, strict=True)
+            ],
+        },
+        ensure_ascii=False,
+        indent=1,
+    )
+
+
+def is_blind(seen: ComparisonView) -> bool:
+    """Whether nothing may tell who answers."""
+    return seen.comparison.mode is not Mode.NAMED and not seen.comparison.revealed
+
+
+def _message(message: Message, *, blind: bool) -> dict[str, object]:
+    told: dict[str, object] = {"role": message.role, "content": message.content}
+    if blind or message.role != "assistant":
+        return told
+    return told | {
+        "reasoning": message.reasoning,
+        "finish_reason": message.finish_reason.value if message.finish_reason else None,
+        "usage": asdict(message.usage) if message.usage else None,
+        "timings": asdict(message.timings) if message.timings else None,
+    }
+
+
+def export_markdown(seen: ComparisonView, catalog: Catalog, words: Words) -> str:
+    """Turn by turn: the question, then every side's answer below its name."""
+    names = [_name(side, catalog, words, blind=is_blind(seen)) for side in seen.sides]
+    parts = [f"# {words('arena.export_title')}", ", ".join(names)]
+    for turn in zip_longest(*(side.messages for side in seen.sides)):
+        parts += _turn(turn, names, words)
+    return "\n\n".join(parts) + "\n"
+
+
+def _name(side: SideView, catalog: Catalog, words: Words, *, blind: bool) -> str:
+    letter = LETTERS[side.position]
+    return words("arena.side", letter=letter) if blind else f"{letter}: {model_name(side.model_id, catalog)}"
+
+
+def _turn(turn: tuple[Message | None, ...], names: list[str], words: Words) -> list[str]:
+    """Equal questions stand once."""
+    parts: list[str] = []
+    asked: set[str] = set()
+    for name, message in zip(names, turn, strict=True):
+        if message is None:
+            continue
+        if message.role == "assistant":
+            parts += [f"## {name}", message.content or words("end.failed")]
+        elif message.content not in asked:
+            asked.add(message.content)
+            parts += [f"## {words('arena.you')}", message.content]
+    return parts
+
+
+Writer = Callable[[ComparisonView, Catalog, Words], str]
+WRITERS: Mapping[str, tuple[str, Writer]] = {
+    "json": ("application/json", export_json),
+    "md": ("text/markdown", export_markdown),
+}
+"""End of the file's name -> media type, writer."""

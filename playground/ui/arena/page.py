@@ -1,0 +1,114 @@
+"""The arena's page: every tab is built, then every tab is wired."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import gradio as gr
+
+from playground.arena.contract import Arena
+from playground.domain import Language
+from playground.errors import PlaygroundError
+from playground.services import Services
+from playground.ui.arena import board_tab, compare_tab, compare_view
+from playground.ui.arena.board_tab import BoardTab
+from playground.ui.arena.board_view import VoteBook
+from playground.ui.arena.canvas import ArenaCanvas, ArenaContext
+from playground.ui.arena.compare_tab import CompareTab
+from playground.ui.arena.compare_view import ArenaView
+from playground.ui.canvas import QUIET, Updates
+from playground.ui.island import build_island, read_field
+from playground.ui.words import load_words
+
+KEPT_EVENTS = 100
+SESSIONS = 500
+LONGEST_NAME = 300
+"""Characters of a tab's, comparison's or model's name in an address."""
+
+
+@dataclass(frozen=True, slots=True)
+class ArenaPage:
+    """Everything on the page."""
+
+    state: gr.State
+    masthead: gr.HTML
+    compare: CompareTab
+    board: BoardTab
+
+
+def build_arena(services: Services, arena: Arena, book: VoteBook, language: Language) -> gr.Blocks:
+    """The whole page in one language."""
+    context = ArenaContext(services, arena, book, load_words(language))
+    demo = gr.Blocks(title=context.words("arena.title"), analytics_enabled=False, fill_width=True, fill_height=True)
+    with demo:
+        page = _lay_out(language)
+        _wire(page, context, demo)
+    demo.state_session_capacity = SESSIONS
+    demo.queue(max_size=None, default_concurrency_limit=None, api_open=False)
+    # As on the page of the chat: Gradio would else sum up over 10,000 events at every end of one.
+    demo._queue.ANALYTICS_MAX_EVENTS = KEPT_EVENTS
+    return demo
+
+
+def _lay_out(language: Language) -> ArenaPage:
+    state = gr.State(None)
+    with gr.Column(elem_id="arena", min_width=0):
+        masthead = build_island("masthead", {"language": language}, events=("tab",))
+        with gr.Column(elem_id="floor", min_width=0):
+            compare = compare_tab.build_compare_tab()
+        board = board_tab.build_board_tab()
+    return ArenaPage(state, masthead, compare, board)
+
+
+def render(page: ArenaPage, view: ArenaView, context: ArenaContext) -> Updates:
+    """The whole page for one view, the view itself included; the leaderboard is counted when it is asked for."""
+    return {page.state: view, **compare_tab.render(page.compare, view, context)}
+
+
+def _wire(page: ArenaPage, context: ArenaContext, demo: gr.Blocks) -> None:
+    arena, words = context.arena, context.words
+
+    def settle(view: ArenaView | None, request: gr.Request) -> Updates:
+        view = context.view(view, request)
+        try:
+            view = compare_view.refreshed(view, arena)
+        except PlaygroundError as error:
+            view = compare_view.failed(view, words, error)
+        return render(page, view, context)
+
+    def on_load(view: ArenaView | None, request: gr.Request) -> Updates:
+        view = context.view(view, request)
+        try:
+            view = arrived(view, request.query_params, context)
+        except PlaygroundError as error:
+            view = compare_view.failed(compare_view.closed(view), words, error)
+        return render(page, view, context)
+
+    def switch(view: ArenaView, event: gr.EventData) -> ArenaView:
+        return compare_view.switched(view, compare_view.read_tab(read_field(event, "tab", LONGEST_NAME)), arena)
+
+    following = compare_tab.wire_following(page.compare, page.state, context)
+    components = page.compare.components
+    following.success(settle, [page.state], [page.state, *components], queue=False, **QUIET)
+    canvas = ArenaCanvas(context, page.state, components, lambda view: render(page, view, context), following)
+    canvas.wire(page.masthead.tab, switch)
+    compare_tab.wire_compare_tab(page.compare, canvas)
+    board_tab.wire_board_tab(page.board, context)
+    demo.load(on_load, [page.state], canvas.outputs, queue=False, **QUIET)
+
+
+def arrived(view: ArenaView, asked: Mapping[str, str], context: ArenaContext) -> ArenaView:
+    """What an address opens: `c` a comparison, `models` new columns, `tab` a tab.
+
+    Raises UnknownConversation, UnknownModel or InvalidRequest for what there is not.
+    """
+    if wanted := asked.get("c", "")[:LONGEST_NAME]:
+        return compare_view.opened(view, context.arena, wanted)
+    if tab := asked.get("tab", ""):
+        view = compare_view.switched(view, compare_view.read_tab(tab), context.arena)
+    view = compare_view.closed(view)
+    if models := asked.get("models", ""):
+        ids = [name.strip()[:LONGEST_NAME] for name in models.split(",", 10) if name.strip()]
+        return compare_view.composed(view, [context.services.catalog.get(name).id for name in ids])
+    return view

@@ -1,0 +1,144 @@
+"""Everything above the composer as the page draws it: the columns, the plan, the ballot. No Gradio here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from playground.arena.contract import MOST_SIDES, ComparisonView, Schedule, SideRequest
+from playground.catalog.catalog import Catalog
+from playground.ui.arena.compare_view import LEAST_SIDES, WINNERS, ArenaView, Tab
+from playground.ui.arena.side_view import LETTERS, Pulse, SideCard, model_name, side_card
+from playground.ui.chat_view import ChatView
+from playground.ui.live_view import Live
+from playground.ui.picker_view import Situation, model_cards
+from playground.ui.settings_view import SettingsView, settings_view
+from playground.ui.words import Words
+
+RESULTS: Mapping[str, str] = {
+    "model_a": "arena.result_a",
+    "model_b": "arena.result_b",
+    "tie": "arena.result_tie",
+    "tie (bothbad)": "arena.result_bad",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """What is known of the model in a column before it answers; `settings` None for one that is unknown or hidden."""
+
+    description: str = ""
+    facts: tuple[tuple[str, str], ...] = ()
+    settings: SettingsView | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ballot:
+    """The vote. `open` when it can be cast; `chosen` is the button's name of the vote that was; `result` tells it."""
+
+    shown: bool
+    open: bool = False
+    chosen: str = ""
+    result: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StageView:
+    """What stands on the page. `plan` says whether the models answer together or one after the other."""
+
+    tab: Tab
+    comparison: str
+    blind: bool
+    empty: bool
+    busy: bool
+    only: int | None
+    aim: str
+    plan: str
+    may_add: bool
+    may_remove: bool
+    cards: tuple[SideCard, ...]
+    seats: tuple[Seat, ...]
+    ballot: Ballot
+    summary: str = ""
+
+
+def stage_view(view: ArenaView, catalog: Catalog, words: Words) -> StageView:
+    """The page for a view."""
+    shown = view.shown
+    cards = _cards(view, catalog, words)
+    free = view.tab == "sides" and not view.busy
+    return StageView(
+        tab=view.tab,
+        comparison=shown.comparison.id if shown else "",
+        blind=view.hidden,
+        empty=not (shown and any(side.messages for side in shown.sides)),
+        busy=view.busy,
+        only=view.only,
+        aim="" if view.only is None else words("arena.aimed", name=cards[view.only].name),
+        plan=_plan(shown, words) if not view.hidden else "",
+        may_add=free and len(cards) < MOST_SIDES,
+        may_remove=free and len(cards) > LEAST_SIDES,
+        cards=cards,
+        seats=() if view.hidden else tuple(_seat(view, request, catalog, words) for request in _requests(view)),
+        ballot=_ballot(view, shown, cards, words),
+    )
+
+
+def _cards(view: ArenaView, catalog: Catalog, words: Words) -> tuple[SideCard, ...]:
+    if view.shown is not None:
+        return tuple(
+            side_card(side, catalog, words, blind=view.hidden, window=view.window) for side in view.shown.sides
+        )
+    if view.tab == "board":
+        return ()
+    idle = Pulse(answer="", running=False, live=Live(), figures=(), outcome="")
+    models = ("", "") if view.hidden else tuple(side.model_id for side in view.sides)
+    return tuple(
+        SideCard(at, LETTERS[at], _seat_name(at, model, catalog, words), model, "", (), 0, idle)
+        for at, model in enumerate(models)
+    )
+
+
+def _seat_name(at: int, model: str, catalog: Catalog, words: Words) -> str:
+    return model_name(model, catalog) if model else words("arena.side", letter=LETTERS[at])
+
+
+def _requests(view: ArenaView) -> tuple[SideRequest, ...]:
+    if view.tab == "sides":
+        return view.sides
+    return tuple(
+        SideRequest(side.model_id, side.params, side.system_prompt)
+        for side in (view.shown.comparison.sides if view.shown else ())
+    )
+
+
+def _seat(view: ArenaView, request: SideRequest, catalog: Catalog, words: Words) -> Seat:
+    if request.model_id not in catalog:
+        return Seat()
+    spec = catalog.get(request.model_id)
+    (card,) = model_cards([spec], Situation(), words)
+    chosen = ChatView(view.owner, spec.id, system_prompt=request.system_prompt, params=request.params)
+    return Seat(card.description, card.facts, settings_view(chosen, spec))
+
+
+def _plan(shown: ComparisonView | None, words: Words) -> str:
+    if shown is None:
+        return ""
+    together = shown.comparison.schedule is Schedule.TOGETHER
+    return words("arena.plan_together" if together else "arena.plan_in_turn")
+
+
+def _ballot(view: ArenaView, shown: ComparisonView | None, cards: tuple[SideCard, ...], words: Words) -> Ballot:
+    if shown is None or len(shown.sides) != LEAST_SIDES or not any(side.messages for side in shown.sides):
+        return Ballot(shown=False)
+    winner = shown.comparison.winner
+    chosen = next((name for name, value in WINNERS.items() if value == winner), "")
+    first, second = (card.name for card in cards)
+    return Ballot(
+        shown=True,
+        open=shown.may_vote and not view.busy,
+        chosen=chosen,
+        result=words(RESULTS[winner], a=first, b=second) if winner else "",
+        note=words("arena.tainted") if shown.comparison.tainted and shown.comparison.revealed else "",
+    )

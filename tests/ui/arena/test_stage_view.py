@@ -1,0 +1,136 @@
+"""The columns as they are drawn, and what a blind battle keeps to itself."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, replace
+
+import pytest
+
+from playground.arena.contract import Comparison, ComparisonView, Mode, Schedule, Side, SideRequest, SideView
+from playground.catalog.catalog import Catalog
+from playground.domain import (
+    Action,
+    Blocked,
+    Direction,
+    Failed,
+    FinishReason,
+    Loading,
+    Message,
+    Stage,
+    Timings,
+    Usage,
+    Verdict,
+)  # fmt: skip
+from playground.ui.arena.compare_view import ArenaView
+from playground.ui.arena.side_view import side_notices, side_pulse
+from playground.ui.arena.stage_view import StageView, stage_view
+from playground.ui.words import Words
+
+OWNER = "0" * 32
+VERDICT = Verdict(Direction.OUTPUT, Action.BLOCK, policy="own-policy-of-pip")
+USER = Message("user", "Hello")
+ANSWER = Message(
+    "assistant", "Three short words", model_id="pip", reasoning="I am Pip", finish_reason=FinishReason.STOP,
+    usage=Usage(5, 20), timings=Timings(0.0, 0.5, 1.0),
+)  # fmt: skip
+
+
+def seen(*sides: SideView, mode: Mode = Mode.NAMED, **more: object) -> ComparisonView:
+    made = tuple(Side(side.position, "conversation", side.model_id or "pip") for side in sides)
+    comparison = Comparison(OWNER, mode, made, **more)  # type: ignore[arg-type]
+    return ComparisonView(comparison, sides, 1, may_vote=not any(side.running for side in sides))
+
+
+def side(position: int = 0, **more: object) -> SideView:
+    values: dict[str, object] = {"model_id": "pip", "messages": (USER, ANSWER), "running": False, **more}
+    return SideView(position, **values)  # type: ignore[arg-type]
+
+
+def drawn(shown: ComparisonView, catalog: Catalog, words: Words) -> StageView:
+    sides = (SideRequest("pip"), SideRequest("echo"))
+    view = ArenaView(OWNER, sides)
+    blind = shown.comparison.mode is Mode.BLIND
+    view = replace(view, tab="battle", blind=shown) if blind else replace(view, named=shown)
+    return stage_view(view, catalog, words)
+
+
+def test_an_empty_page_shows_who_would_answer(catalog: Catalog, words: Words) -> None:
+    stage = stage_view(ArenaView(OWNER, (SideRequest("pip"), SideRequest("gone/away"))), catalog, words)
+    assert [card.name for card in stage.cards] == ["Pip", "gone/away"]
+    assert (stage.empty, stage.may_add, stage.may_remove, stage.ballot.shown) == (True, True, False, False)
+    assert stage.seats[0].settings is not None
+    assert stage.seats[1].settings is None
+
+
+def test_figures_of_a_finished_side(catalog: Catalog, words: Words) -> None:
+    ended = side(tokens=20, tokens_per_second=19.0, first_token=0.5, memory_bytes=6_600_000)
+    pulse = drawn(seen(ended, side(1)), catalog, words).cards[0].pulse
+    texts = [text for text, _ in pulse.figures]
+    assert texts == ["19.0 tokens/s", "first token in 500 ms", "20 tokens", "6.6 MB of memory", "3 words"]
+    assert pulse.outcome == "Answer A finished, 3 words."
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({"end": Blocked(VERDICT)}, "Answer A was held back."),
+        ({"end": Failed("engine_error", "Broken.")}, "Answer A failed."),
+        ({"messages": (USER, replace(ANSWER, finish_reason=FinishReason.CANCELLED))}, "Answer A stopped, 3 words."),
+        ({"running": True}, ""),
+    ],
+)
+def test_how_a_side_ended_is_one_sentence(more: dict[str, object], said: str, words: Words) -> None:
+    assert side_pulse(side(**more), "Pip", words, blind=False).outcome == said
+
+
+def test_what_a_side_waits_for(words: Words) -> None:
+    waiting = side(messages=(USER, Message("assistant", "")), running=True, stage=Loading(Stage.LOADING, 0.5))
+    assert side_pulse(waiting, "Pip", words, blind=False).live.fraction == 0.5
+    told = side_pulse(waiting, "Pip", words, blind=True).live
+    assert (told.fraction, "Pip" in told.text) == (None, False)
+
+
+def test_a_notice_says_nothing_of_the_other_side(catalog: Catalog, words: Words) -> None:
+    stage = drawn(seen(side(end=Blocked(VERDICT)), side(1)), catalog, words)
+    assert [[notice.kind for notice in card.notices] for card in stage.cards] == [["blocked"], []]
+
+
+def test_nothing_identifying_while_blind(catalog: Catalog, words: Words) -> None:
+    ends = (Failed("engine_error", "Pip fell over."), Blocked(VERDICT))
+    sides = tuple(side(at, end=end, tokens=20, memory_bytes=9) for at, end in enumerate(ends))
+    stage = drawn(seen(*sides, mode=Mode.BLIND), catalog, words)
+    told = json.dumps(asdict(stage)).lower()
+    assert "pip" not in told
+    assert "own-policy" not in told
+    assert all(not card.pulse.figures for card in stage.cards)
+    assert (stage.plan, stage.seats) == ("", ())
+    assert side_notices(sides[0], words, blind=True)[0].retry is False
+
+
+def test_names_and_figures_come_with_the_vote(catalog: Catalog, words: Words) -> None:
+    shown = seen(
+        side(tokens=9), side(1, model_id="echo"), mode=Mode.BLIND, winner="model_b", revealed=True, tainted=True
+    )
+    stage = drawn(shown, catalog, words)
+    assert [card.name for card in stage.cards] == ["Pip", "Echo"]
+    assert stage.cards[0].pulse.figures
+    assert (stage.ballot.chosen, stage.ballot.result) == ("b", "You found Echo better.")
+    assert "kept apart" in stage.ballot.note
+
+
+def test_the_ballot_opens_when_both_have_finished(catalog: Catalog, words: Words) -> None:
+    running = drawn(seen(side(), side(1, running=True)), catalog, words)
+    assert (running.ballot.shown, running.ballot.open, running.busy) == (True, False, True)
+    assert drawn(seen(side(), side(1)), catalog, words).ballot.open
+    assert not drawn(seen(side(), side(1), side(2)), catalog, words).ballot.shown
+
+
+@pytest.mark.parametrize(("schedule", "part"), [(Schedule.TOGETHER, "together"), (Schedule.IN_TURN, "one after")])
+def test_the_plan_is_told(schedule: Schedule, part: str, catalog: Catalog, words: Words) -> None:
+    assert part in drawn(seen(side(), side(1), schedule=schedule), catalog, words).plan
+
+
+def test_a_side_can_be_aimed_at(catalog: Catalog, words: Words) -> None:
+    view = ArenaView(OWNER, (SideRequest("pip"),) * 2, named=seen(side(), side(1)), only=1)
+    assert stage_view(view, catalog, words).aim == "Your next question goes to Pip only."
