@@ -32,9 +32,7 @@ REQUEST = ChatRequest("anna", "far-pip", "What is a token?", params=SamplingPara
 
 @pytest.fixture
 def services(hub: HubStandIn, tmp_path: Path) -> Iterator[Services]:
-    hub.add(
-        "o/pip", {path.name: path.read_bytes() for path in PIP.iterdir() if path.is_file()}, large={"model.onnx"}
-    )
+    hub.add("o/pip", {path.name: path.read_bytes() for path in PIP.iterdir() if path.is_file()}, large={"model.onnx"})
     (tmp_path / "more.toml").write_text(ROW, encoding="utf-8")
     built = build(Settings(data_dir=tmp_path / "data", models_file=tmp_path / "more.toml", hub_endpoint=hub.endpoint))
     yield built

@@ -56,8 +56,16 @@ class Signature:
         )
 
     def chunk(self) -> int:
-        """How many tokens of a prompt are read at once: as many as their logits allow."""
+        """How many tokens of a prompt are read at once: as many as their logits allow, if all are computed."""
+        return MAX_CHUNK if LOGITS_TO_KEEP in self.extras else self.score_chunk()
+
+    def score_chunk(self) -> int:
+        """The same where the logits after every token are wanted."""
         return max(16, min(MAX_CHUNK, _LOGITS_BYTES // (4 * self.vocab_size) // 16 * 16))
+
+    def logits_kept(self, tokens: int, *, every: bool) -> int:
+        """After how many of so many tokens the graph gives logits."""
+        return tokens if every or LOGITS_TO_KEEP not in self.extras else 1
 
     def token_budget(self, kv_cache_mb: int) -> int:
         """How many tokens fit into the memory for keys and values. Raises OutOfMemory when a short talk does not."""

@@ -21,7 +21,7 @@ from playground.engines.contract import EngineOptions
 from playground.engines.graph_session import open_session, run_error
 from playground.engines.graph_signature import CACHE_BRANCH, read_signature
 from playground.engines.model_files import ModelFiles
-from playground.engines.model_runner import EXTRAS, BoundBatch, make_cache, place
+from playground.engines.model_runner import EVERY, EXTRAS, BoundBatch, make_cache, place
 from playground.errors import EngineError
 
 # How far padding may move a logit, as a part of the largest one. Half precision moves them by about a thousandth.
@@ -76,7 +76,7 @@ class GrowingRunner:
         self.vocab_size = signature.vocab_size
         self.budget = signature.token_budget(options.kv_cache_mb)
         self.capacity = min(context_length, self.budget)
-        self.chunk = self.score_chunk = signature.chunk()
+        self.chunk, self.score_chunk = signature.chunk(), signature.score_chunk()
         rows = 2 * options.max_batch
         self.cache = make_cache(signature, rows, self.capacity)
         self._shapes = [(shape[0], shape[1]) for shape in (carried.shape for carried in signature.caches)]
@@ -90,10 +90,9 @@ class GrowingRunner:
     def prefill(
         self, row: int, start: int, token_ids: Sequence[int], *, every: bool = False
     ) -> NDArray[np.floating[Any]]:
-        """Compute up to `chunk` tokens of a row that already holds `start`; the graph gives every token's logits."""
-        del every
+        """Compute some tokens of a row that already holds `start` (see `Runner`)."""
         ids = np.array([token_ids], np.int64)
-        logits = self._compute(range(row, row + 1), ids, np.array([start], np.int64))
+        logits = self._compute(range(row, row + 1), ids, np.array([start], np.int64), every=every)
         return np.asarray(logits[0])
 
     def batch(self, first: int, count: int) -> BoundBatch:
@@ -116,10 +115,12 @@ class GrowingRunner:
             rows = range(first + at, first + at + width)
             logits[part] = self._compute(rows, ids[part], lengths[part] - 1)[:, -1]
 
-    def _compute(self, rows: range, ids: NDArray[np.int64], starts: NDArray[np.int64]) -> NDArray[np.floating[Any]]:
+    def _compute(
+        self, rows: range, ids: NDArray[np.int64], starts: NDArray[np.int64], *, every: bool = False
+    ) -> NDArray[np.floating[Any]]:
         """Run `ids` [rows, tokens] behind the `starts` tokens that each row holds, and keep what the rows gain."""
         lane, more = self._lane(rows, starts), ids.shape[1]
-        logits = self._run(lane, ids, starts)
+        logits = self._run(lane, ids, starts, every=every)
         for index, (buffer, shape) in enumerate(zip(self.cache.buffers, self._shapes, strict=True)):
             gained = lane.present(index, shape, self._signature.dtype, more)[:, :, lane.length :]
             for at, row in enumerate(rows):
@@ -145,7 +146,9 @@ class GrowingRunner:
         self._lanes.append(lane)
         return lane
 
-    def _run(self, lane: _Lane, ids: NDArray[np.int64], starts: NDArray[np.int64]) -> NDArray[np.floating[Any]]:
+    def _run(
+        self, lane: _Lane, ids: NDArray[np.int64], starts: NDArray[np.int64], *, every: bool
+    ) -> NDArray[np.floating[Any]]:
         signature, names, (count, more) = self._signature, self._names, ids.shape
         binding = self._session.io_binding()
         place(binding.bind_input, names.input_ids, ids)
@@ -156,7 +159,9 @@ class GrowingRunner:
         if signature.positions:
             places = np.repeat(places[None], signature.positions, axis=0) if signature.positions > 1 else places
             place(binding.bind_input, names.position_ids, places)
-        extras = EXTRAS if lane.length else EXTRAS | {CACHE_BRANCH: _NO_BRANCH}
+        kept = signature.logits_kept(more, every=every)
+        extras = EXTRAS if kept == 1 else EXTRAS | EVERY
+        extras = extras if lane.length else extras | {CACHE_BRANCH: _NO_BRANCH}
         for name in signature.extras:
             place(binding.bind_input, name, extras[name])
         for index, (carried, shape) in enumerate(zip(signature.caches, self._shapes, strict=True)):
@@ -167,7 +172,7 @@ class GrowingRunner:
         for carried, state, new in zip(signature.states, self.cache.states, news, strict=True):
             place(binding.bind_input, carried.past, state[rows])
             place(binding.bind_output, carried.present, new)
-        logits: NDArray[np.floating[Any]] = np.empty((count, more, self.vocab_size), signature.logits_dtype)
+        logits: NDArray[np.floating[Any]] = np.empty((count, kept, self.vocab_size), signature.logits_dtype)
         place(binding.bind_output, names.logits, logits)
         try:
             self._session.run_with_iobinding(binding)

@@ -21,6 +21,8 @@ from playground.engines.conversion.exporter_route import convert_with_exporter
 from playground.engines.conversion.kept_weights import BITS, round_weights
 from playground.engines.conversion.reference import Passage, read_again, read_reference
 from playground.engines.conversion.request import ConversionRequest
+from playground.engines.conversion.wanted_logits import add_wanted_logits
+from playground.engines.model_files import read_model_files
 from playground.errors import ModelLoadError
 
 REPORT = "conversion.json"
@@ -101,6 +103,7 @@ def _try(
     tell("converting")
     request.target.mkdir(parents=True)
     route.make(request, request.target)
+    add_wanted_logits(read_model_files(request.target))
     gc.collect()
     tell("comparing with transformers")
     kept, bits = passages, BITS.get(request.precision)
