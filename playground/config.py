@@ -49,6 +49,9 @@ class Settings:
     fetch_on_ask: OnAsk = _setting(
         "auto", "download a model when somebody asks it something: always, never, or auto (only on loopback)"
     )
+    fetch_at_start: str = _setting("", "models to download when the server starts, by id, with commas between")
+    snapshot_dir: Path | None = _setting(None, "folder for copies of the SQLite database (empty: none)")
+    snapshot_seconds: int = _setting(60, "seconds between two copies of the database", 1, 86_400)
     default_model: str = _setting("pip", "model of a new conversation")
     policy: str = _setting("standard", "moderation policy: the name of a shipped one, or a TOML file")
     moderation_url: str = _setting("", "address of a /v1/moderations endpoint that every text is sent to (empty: none)")
@@ -106,6 +109,20 @@ def load_settings(arguments: Sequence[str] | None = None, environment: Mapping[s
         if value is not None
     }
     return Settings(**values)
+
+
+@dataclass(frozen=True, slots=True)
+class Space:
+    """The Hugging Face Space that this process runs in: `owner/name`, and the host that its page is served at."""
+
+    id: str
+    host: str
+
+
+def read_space(environment: Mapping[str, str] | None = None) -> Space | None:
+    """The Space that this process runs in, None elsewhere."""
+    env = os.environ if environment is None else environment
+    return Space(env["SPACE_ID"], env.get("SPACE_HOST", "")) if env.get("SPACE_ID") else None
 
 
 def read_key(name: str, environment: Mapping[str, str] | None = None) -> str:

@@ -57,6 +57,7 @@ class Action(StrEnum):
 class Stage(StrEnum):
     """What a model is doing before it can answer."""
 
+    LEASING = "leasing"
     DOWNLOADING = "downloading"
     CONVERTING = "converting"
     LOADING = "loading"

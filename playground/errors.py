@@ -26,6 +26,9 @@ PlaygroundError                      code                  HTTP
 │   ├── RateLimited                  rate_limited          429   asked too often,
 │   ├── FilteredThere                filtered_there        502   stopping an answer with a filter of their own,
 │   ├── AnswerCut                    answer_cut            502   gone in the middle of an answer
+│   ├── GpuQuotaSpent                gpu_quota_spent       429   a lent graphics card: no more time today,
+│   ├── GpuTimeSpent                 gpu_time_spent        504   not long enough for this answer,
+│   ├── NoGpuFree                    no_gpu_free           503   all of them in use
 │   └── Cancelled                    cancelled             499   nobody waits for it any more
 ├── HubError                         hub_error             502   the model hub did not give what was asked for
 │   ├── HubUnreachable               hub_unreachable       503
@@ -226,6 +229,27 @@ class AnswerCut(EngineError):
 
     code = "answer_cut"
     http_status = 502
+
+
+class GpuQuotaSpent(EngineError):
+    """This person has had the time on lent graphics cards that there is for today."""
+
+    code = "gpu_quota_spent"
+    http_status = 429
+
+
+class GpuTimeSpent(EngineError):
+    """The answer needs a lent graphics card for longer than it is given."""
+
+    code = "gpu_time_spent"
+    http_status = 504
+
+
+class NoGpuFree(EngineError):
+    """Every graphics card that could be lent is in use."""
+
+    code = "no_gpu_free"
+    http_status = 503
 
 
 class Cancelled(EngineError):

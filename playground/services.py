@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+from sqlalchemy.engine import make_url
+
 from playground.arena.battles import Ring
 from playground.arena.parts import ArenaParts
 from playground.arena.room import MachineRoom
@@ -24,9 +26,10 @@ from playground.chat.service import ChatService
 from playground.config import Settings
 from playground.domain import Direction
 from playground.engines.architectures import native_types
-from playground.engines.choice import choose_device, choose_engine, read_setup
+from playground.engines.choice import Setup, choose_device, choose_engine, read_setup
 from playground.engines.contract import EngineOptions, Progress
 from playground.engines.conversion.job import convert
+from playground.engines.lease import Lease
 from playground.engines.pool import EnginePool
 from playground.engines.registry import ENGINES, check_engine
 from playground.errors import (
@@ -59,6 +62,7 @@ from playground.storage.decisions import DecisionStore
 from playground.storage.keys import KeyStore
 from playground.storage.migrations import migrate
 from playground.storage.reports import ReportStore
+from playground.storage.snapshots import Snapshots
 from playground.storage.votes import VoteStore
 from playground.text_models import EngineTextModel, Prepare
 
@@ -83,6 +87,12 @@ class Services:
     library: Library
     arena: ArenaService
     keys: KeyStore
+    snapshots: Snapshots | None = None
+
+    @property
+    def lasting(self) -> bool:
+        """Whether what is stored outlives the disk of this machine, as far as the settings tell."""
+        return self.snapshots is not None or not self.settings.resolved_database_url.startswith("sqlite")
 
     def close(self) -> None:
         """End everything: running answers are stored as interrupted, then workers and connections end."""
@@ -91,10 +101,12 @@ class Services:
         self.pool.close()
         self.guard_pool.close()
         self.database.close()
+        if self.snapshots is not None:
+            self.snapshots.close()
 
 
-def build(settings: Settings, *, recover: bool = True) -> Services:
-    """Make everything from the settings; no model is loaded yet.
+def build(settings: Settings, lease: Lease | None = None, *, recover: bool = True) -> Services:
+    """Make everything from the settings; no model is loaded yet. `lease` is a graphics card that is lent per answer.
 
     `recover` ends the answers that a server was writing when it ended; not while a server may be running.
 
@@ -103,15 +115,16 @@ def build(settings: Settings, *, recover: bool = True) -> Services:
     catalog = _catalog(settings)
     policy = choose_policy(settings, choose_detectors(settings))
     _check_models(policy, catalog)
-    pool = _pool(settings, settings.max_models, settings.model_idle_seconds)
-    library = build_library(settings, catalog, pool)
-    guard_pool = _guard_pool(settings, policy)
+    pool = _pool(settings, settings.max_models, settings.model_idle_seconds, lease)
+    library = build_library(settings, catalog, pool, lease)
+    guard_pool = _guard_pool(settings, policy, lease)
     text_models = _text_models(settings, lambda: catalog, guard_pool, partial(library.prepare, by_visitor=False))
     detectors = choose_detectors(settings, text_models)
     fingerprint = Fingerprint(load_key(settings.data_dir))
     moderator = equip(policy, detectors, fingerprint)
     if (settings.data_dir / RULES_FILE).exists() and OwnRulesDetector.name not in policy.detectors[Direction.OUTPUT]:
         log.warning("the policy %s does not use %s: %s is not in force", policy.name, OwnRulesDetector.name, RULES_FILE)
+    snapshots = _snapshots(settings)
     database = open_database(settings)
     decisions, conversations = DecisionStore(database), ConversationStore(database)
     chat = ChatService(
@@ -147,8 +160,10 @@ def build(settings: Settings, *, recover: bool = True) -> Services:
         database=database,
         library=library,
         keys=KeyStore(database),
+        snapshots=snapshots,
         arena=_arena(
             settings,
+            lease,
             catalog=catalog,
             chat=chat,
             library=library,
@@ -161,6 +176,7 @@ def build(settings: Settings, *, recover: bool = True) -> Services:
 
 def _arena(
     settings: Settings,
+    lease: Lease | None,
     *,
     catalog: Catalog,
     chat: ChatService,
@@ -179,7 +195,7 @@ def _arena(
             comparisons=ComparisonStore(database),
             votes=VoteStore(database),
             ring=Ring(catalog, lambda spec: library.state(spec) in here),
-            memory=MachineRoom(library.plan, _planner(settings, pool).fit_together, pool.status),
+            memory=MachineRoom(library.plan, _planner(settings, pool, lease).fit_together, pool.status),
             fingerprint=fingerprint,
             max_models=settings.max_models,
         )
@@ -192,22 +208,27 @@ def _options(settings: Settings) -> EngineOptions:
     )
 
 
-def _pool(settings: Settings, max_models: int, idle_seconds: float) -> EnginePool:
+def _pool(settings: Settings, max_models: int, idle_seconds: float, lease: Lease | None = None) -> EnginePool:
     return EnginePool(
         _options(settings),
         max_models=max_models,
         idle_seconds=idle_seconds,
         start_seconds=settings.model_start_seconds,
         stall_seconds=settings.model_stall_seconds,
-        device_of=partial(choose_device, read_setup(), settings.device),
+        device_of=partial(choose_device, _setup(lease), settings.device),
+        lease=lease,
     )
 
 
-def _guard_pool(settings: Settings, policy: Policy) -> EnginePool:
+def _setup(lease: Lease | None) -> Setup:
+    return read_setup() if lease is None else lease.setup
+
+
+def _guard_pool(settings: Settings, policy: Policy, lease: Lease | None) -> EnginePool:
     """Places for every guard model of the policy, which stay loaded, and one for what the test box asks besides."""
     named = {name for names in policy.detectors.values() for name in names}
     guards = named & load_guards(*_guard_files(settings)).keys()
-    return _pool(settings, max_models=1 + len(guards), idle_seconds=0)
+    return _pool(settings, max_models=1 + len(guards), idle_seconds=0, lease=lease)
 
 
 def _guard_files(settings: Settings) -> tuple[Path, ...]:
@@ -230,16 +251,19 @@ def _prepare(settings: Settings, spec: ModelSpec, progress: Progress, cancelled:
         library.close()
 
 
-def _planner(settings: Settings, loaded: Loaded | None) -> MemoryPlanner:
-    choose = partial(choose_engine, setup=read_setup(), wanted=settings.device)
-    return MemoryPlanner(choose, _options(settings), read_machine, loaded.status if loaded is not None else list)
+def _planner(settings: Settings, loaded: Loaded | None, lease: Lease | None) -> MemoryPlanner:
+    choose = partial(choose_engine, setup=_setup(lease), wanted=settings.device)
+    read = read_machine if lease is None else lease.read_machine
+    return MemoryPlanner(choose, _options(settings), read, loaded.status if loaded is not None else list)
 
 
-def build_library(settings: Settings, catalog: Catalog, loaded: Loaded | None = None) -> Library:
+def build_library(
+    settings: Settings, catalog: Catalog, loaded: Loaded | None = None, lease: Lease | None = None
+) -> Library:
     """The models on this machine; nothing is asked of any hub yet. Raises ConfigError for a bad `hub_endpoint`."""
     client = HubClient(settings.hub_endpoint, offline=settings.offline)
-    choose = partial(choose_engine, setup=read_setup(), wanted=settings.device)
-    memory = _planner(settings, loaded)
+    choose = partial(choose_engine, setup=_setup(lease), wanted=settings.device)
+    memory = _planner(settings, loaded, lease)
     equipment = Equipment(
         engines=tuple(ENGINES),
         choose=choose,
@@ -357,6 +381,18 @@ def _catalog(settings: Settings) -> Catalog:
     except UnknownModel as error:
         raise ConfigError(f"default_model: {error}") from error
     return catalog
+
+
+def _snapshots(settings: Settings) -> Snapshots | None:
+    """Copies of the database, if they are wanted; the newest is put back where there is no database yet."""
+    if settings.snapshot_dir is None:
+        return None
+    url = make_url(settings.resolved_database_url)
+    if url.get_backend_name() != "sqlite" or not url.database:
+        raise ConfigError("snapshot_dir keeps copies of a SQLite file; empty it, and back this database up yourself.")
+    snapshots = Snapshots(Path(url.database), settings.snapshot_dir, settings.snapshot_seconds)
+    snapshots.restore()
+    return snapshots
 
 
 def open_votes(settings: Settings) -> VoteStore:

@@ -14,7 +14,7 @@ from playground.config import PREFIX, Settings
 
 ROOT = Path(__file__).parents[1]
 HEAVY = ("torch", "transformers", "detoxify", "onnxruntime", "optimum", "onnx", "onnxruntime_genai")
-ROOMS = ("playground", "training", "benchmarks")
+ROOMS = ("playground", "training", "benchmarks", "spaces")
 
 START = """
 import sys

@@ -23,6 +23,7 @@ from playground.domain import (
     ChatRequest,
     Conversation,
     Language,
+    Message,
     SamplingParams,
     Verdict,
     new_id,
@@ -145,6 +146,14 @@ class ChatService:
             for message_id in shown
         )
         return Thread(conversation, messages, versions(parents, shown), run)
+
+    def messages(self, owner: str, conversation_id: str, *, whole: bool) -> tuple[Message, ...]:
+        """What is stored of a conversation, the oldest message first: the branch on display, or all of them."""
+        conversation = self._store.get(owner, check_id(conversation_id))
+        parents = self._store.parents(conversation_id)
+        wanted = list(parents) if whole else branch(parents, conversation.leaf_id)
+        found = self._store.messages(conversation_id, wanted)
+        return tuple(found[message_id] for message_id in wanted if message_id in found)
 
     def select(self, owner: str, conversation_id: str, message_id: str) -> Thread:
         """Show the branch through this message, down to the newest message below it.

@@ -38,15 +38,18 @@ class Page:
     inside: InsideTab
 
 
-def build_page(services: Services, language: Language, doorkeeper: Doorkeeper) -> gr.Blocks:
-    """The whole interface in one language; `doorkeeper` tells who is shown the way to the workbench."""
+def build_page(services: Services, language: Language, doorkeeper: Doorkeeper, *, temporary: bool = False) -> gr.Blocks:
+    """The whole interface in one language; `doorkeeper` tells who is shown the way to the workbench.
+
+    `temporary`: what is stored here is lost when the server restarts, and people are told so.
+    """
     context = Context(services, load_words(language))
     title = context.words("page.title")
     demo = gr.Blocks(title=title, analytics_enabled=False, fill_width=True, fill_height=True)
     with demo:
         page = _lay_out()
         _wire(page, context, doorkeeper, demo)
-        _wire_foot(page, doorkeeper, demo)
+        _wire_foot(page, doorkeeper, demo, temporary=temporary)
     demo.state_session_capacity = SESSIONS
     demo.queue(max_size=None, default_concurrency_limit=None, api_open=False)
     # Gradio sums up its last events at every end of one, on the event loop: over 10,000 of them unless told otherwise.
@@ -115,9 +118,9 @@ def _wire(page: Page, context: Context, doorkeeper: Doorkeeper, demo: gr.Blocks)
     demo.load(models, None, [page.picker.models], queue=False, **QUIET)
 
 
-def _wire_foot(page: Page, doorkeeper: Doorkeeper, demo: gr.Blocks) -> None:
+def _wire_foot(page: Page, doorkeeper: Doorkeeper, demo: gr.Blocks, *, temporary: bool) -> None:
     def show(request: gr.Request) -> Updates:
         operator = request.request is not None and doorkeeper.admits(request.request)
-        return conversations_tab.render_foot(page.conversations, operator=operator)
+        return conversations_tab.render_foot(page.conversations, operator=operator, temporary=temporary)
 
     demo.load(show, None, [page.conversations.foot], queue=False, **QUIET)

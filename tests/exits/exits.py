@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+from playground.chat.export import EXPORTS
 from playground.domain import ReasoningDelta, TextDelta
 from playground.review.numbers import Dimension
 from playground.storage.schema import metadata
@@ -106,7 +107,7 @@ EXITS = (
     Exit("history, retries, edits", _threads, ("service:chat",)),
     Exit("comparisons, blind and not", lambda scene: "".join(scene.compared), ("service:arena",)),
     Exit("look inside", lambda scene: "".join(map(_seen, scene.inside)), ("service:inspector",)),
-    Exit("disk", _disk, ("service:database",)),
+    Exit("disk", _disk, ("service:(database|snapshots)",)),
     Exit("decisions", _decisions, ("service:decisions",), holds="no words"),
     Exit("reports", _reports, ("service:reports",)),
     Exit("numbers", _numbers, ("service:workbench",), holds="no words"),
@@ -126,6 +127,11 @@ EXITS = (
             "route:GET /workbench/cases.jsonl",
         ),
         page=True,
+    ),
+    Exit(
+        "export",
+        lambda scene: "".join("".join(write(scene.services.chat, OWNER)) for write, _ in EXPORTS.values()),
+        (r"route:GET /export/.*",),
     ),
     Exit("log", lambda scene: "\n".join(scene.log), ("log",), holds="no words"),
     Exit("commands", lambda scene: repr(scene.printed), ("command:moderation .*",), holds="no words"),
