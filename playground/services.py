@@ -190,6 +190,8 @@ def _arena(
         ArenaParts(
             catalog=catalog,
             chat=chat,
+            engines=pool,
+            models=library,
             sides=ConversationStore(database, sides=True),
             chats=ConversationStore(database),
             comparisons=ComparisonStore(database),

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from playground.arena.battles import Memory, Ring
 from playground.arena.pace import CHARS_PER_SECOND
 from playground.catalog.catalog import Catalog
+from playground.chat.answering import EngineSource, Preparation
 from playground.chat.service import ChatService
 from playground.storage.comparisons import ComparisonStore
 from playground.storage.conversations import ConversationStore
@@ -23,6 +24,8 @@ class ArenaParts:
 
     catalog: Catalog
     chat: ChatService
+    engines: EngineSource
+    models: Preparation | None = None
     sides: ConversationStore
     chats: ConversationStore
     comparisons: ComparisonStore

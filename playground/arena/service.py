@@ -23,6 +23,7 @@ from playground.arena.contract import (
     Mode,
     Schedule,
     SideRequest,
+    SurpriseView,
     TableChoice,
     Winner,
 )
@@ -32,6 +33,7 @@ from playground.arena.parts import ArenaParts
 from playground.arena.sides import SideMaker
 from playground.arena.sight import Sight, comparison_of, is_blind, shown_comparison, sides_owner
 from playground.arena.standings import Standings
+from playground.arena.surprise import Reader, read_answers
 from playground.chat.incoming import check_id
 from playground.domain import Blocked, ChatRequest, Language, Message, new_id
 from playground.errors import Busy, InvalidRequest, OutOfMemory
@@ -204,6 +206,23 @@ class ArenaService:
         """The next pair of answers of a batch to be graded, blind; None when none waits."""
         comparison_id = self._parts.comparisons.claim(owner)
         return None if comparison_id is None else self.view(owner, comparison_id)
+
+    def surprise(self, owner: str, comparison_id: str) -> SurpriseView:
+        """How probable each model finds each answer; not while blind."""
+        live = self._of(owner, comparison_id)
+        with live.lock:
+            if is_blind(live.kept):
+                raise InvalidRequest("Vote first; then the models can read each other's answers.")
+            if live.running:
+                raise Busy("An answer is still being written. Wait for it, or stop it first.")
+            kept = live.kept
+            branches = [self._messages(kept, side) for side in kept.sides]
+        specs = [self._parts.catalog.get(side.model_id) for side in kept.sides]
+        readers = [
+            Reader(spec, side.params or spec.defaults, side.system_prompt)
+            for spec, side in zip(specs, kept.sides, strict=True)
+        ]
+        return read_answers(self._parts.engines, self._parts.models, readers, branches)
 
     def leaderboard(self, choice: TableChoice) -> Leaderboard:
         """The table of these votes."""
