@@ -26,10 +26,13 @@ TEMPLATE = (
 
 
 class Oracle:
-    """Says `says`, whatever it is asked; a beginning that leads elsewhere is all of its answer."""
+    """Says the parts of `says` one after the other, each with tokens of its own, whatever it is asked.
 
-    def __init__(self, says: str, holds: Sequence[str], tokenizer: HfTokenizer) -> None:
-        self._script = tuple(tokenizer.encode(says))
+    A beginning that leads elsewhere is all of its answer.
+    """
+
+    def __init__(self, says: Sequence[str], holds: Sequence[str], tokenizer: HfTokenizer) -> None:
+        self._script = tuple(token for part in says for token in tokenizer.encode(part))
         self._tokenizer = tokenizer
         self._holds = holds
 
@@ -78,7 +81,7 @@ def make_tokenizer(holds: Sequence[str]) -> HfTokenizer:
 
 
 def install(
-    patch: pytest.MonkeyPatch, says: str, holds: Sequence[str], name: str = "oracle", more: Sequence[str] = ()
+    patch: pytest.MonkeyPatch, says: Sequence[str], holds: Sequence[str], name: str = "oracle", more: Sequence[str] = ()
 ) -> None:
     """Make it an engine that rows of the catalogue can name. What it holds may change, to others of `more`."""
     tokenizer = make_tokenizer([*holds, *more])

@@ -23,6 +23,7 @@ from playground.chat.prompting import Built
 from playground.chat.thread import branch
 from playground.chat.token_views import (
     AlternativeView,
+    AnswerView,
     PlaceView,
     StepView,
     TokenView,
@@ -104,6 +105,13 @@ class _Open:
         return TokenView("", "end" if self.whole else "more", None, entropy)
 
     @property
+    def recut(self) -> bool:
+        """Whether the model wrote more tokens than its text is read back into, the one that ends it aside."""
+        usage = self.case.answer.usage
+        plain = self.whole and not self.stopped and not self.case.answer.reasoning and not self.case.answer.verdicts
+        return plain and usage is not None and usage.completion_tokens > len(self.answer) + 1
+
+    @property
     def stopped(self) -> bool:
         """Whether the gate ended the answer: what would have come next is not shown."""
         return self.whole and self.case.answer.finish_reason is FinishReason.CONTENT_FILTER
@@ -134,7 +142,7 @@ class Inspector:
         self._kept: OrderedDict[object, tuple[Look, ...]] = OrderedDict()
         self._lock = threading.Lock()
 
-    def tokens(self, subject: Subject) -> tuple[TokenView, ...]:
+    def tokens(self, subject: Subject) -> AnswerView:
         """The answer's tokens, and the place behind the last one, unless the gate stopped the answer there."""
         with self._opened(subject) as table:
             looks = self._looks(table)
@@ -144,7 +152,8 @@ class Inspector:
                 token_view(token, text, look, table.tokenizer, covered=place in hidden)
                 for place, (token, text, look) in enumerate(zip(table.answer, texts, looks, strict=False))
             ]
-            return tuple(views) if table.stopped else (*views, table.end(looks[-1].entropy))
+            end = () if table.stopped else (table.end(looks[-1].entropy),)
+            return AnswerView((*views, *end), table.recut)
 
     def place(self, subject: Subject, place: int) -> PlaceView:
         """What else was possible at one place of the answer, as far as the gate clears it there."""

@@ -30,6 +30,14 @@ class TokenView:
 
 
 @dataclass(frozen=True, slots=True)
+class AnswerView:
+    """An answer as tokens. `recut` says that the model had cut it into more tokens than its text is read back into."""
+
+    tokens: tuple[TokenView, ...]
+    recut: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class AlternativeView:
     """A token that could have stood, or may come next.
 

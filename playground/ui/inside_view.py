@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from playground.chat.inspection import Subject
 from playground.chat.prompt_views import SOURCES, PromptView
 from playground.chat.service import ChatService
-from playground.chat.token_views import AlternativeView, PlaceView, StepView, TokenView
+from playground.chat.token_views import AlternativeView, AnswerView, PlaceView, StepView, TokenView
 from playground.domain import ChatRequest, SamplingParams
 from playground.errors import InvalidRequest
 from playground.ui.chat_view import ChatView, find, refreshed
@@ -54,9 +54,9 @@ def subject(view: ChatView, words: Words, message_id: str) -> Subject:
     return Subject(view.owner, view.conversation_id, message_id, words.language)
 
 
-def tokens_data(views: Iterable[TokenView], words: Words) -> dict[str, object]:
+def tokens_data(view: AnswerView, words: Words) -> dict[str, object]:
     """The answer's tokens."""
-    return {"tokens": [_token(view, words) for view in views]}
+    return {"tokens": [_token(token, words) for token in view.tokens], "recut": view.recut}
 
 
 def place_data(view: PlaceView, words: Words) -> dict[str, object]:

@@ -63,7 +63,7 @@ def answer_of(services: Services, run: Run) -> Message:
 
 def test_the_tokens_of_an_answer_with_their_probabilities(pip: Services) -> None:
     run = ask(pip, "What can you do?")
-    views = pip.inspector.tokens(subject_of(run))
+    views = pip.inspector.tokens(subject_of(run)).tokens
     content = answer_of(pip, run).content
     assert "".join(view.text for view in views) == content
     assert [view.kind for view in views[:-1]] == ["text"] * (len(views) - 1)
@@ -79,7 +79,7 @@ def test_the_tokens_of_an_answer_with_their_probabilities(pip: Services) -> None
 
 def test_alternatives_are_the_most_probable_first(pip: Services) -> None:
     subject = subject_of(ask(pip, "Who are you?"))
-    views = pip.inspector.tokens(subject)
+    views = pip.inspector.tokens(subject).tokens
     for place in (0, len(views) // 2, len(views) - 1):
         seen = pip.inspector.place(subject, place)
         probabilities = [one.probability for one in seen.alternatives]
@@ -127,7 +127,7 @@ def test_settings_reshape_what_may_come_next(pip: Services) -> None:
 def test_another_token_begins_another_version_of_the_answer(pip: Services) -> None:
     run = ask(pip, "Who are you?")
     subject = subject_of(run)
-    views = pip.inspector.tokens(subject)
+    views = pip.inspector.tokens(subject).tokens
     place = 2
     other = next(
         one
@@ -142,7 +142,7 @@ def test_another_token_begins_another_version_of_the_answer(pip: Services) -> No
     assert thread.versions[branch.message_id or ""] == (run.message_id, branch.message_id)
     assert answer_of(pip, branch).content.startswith(text)
     assert len(answer_of(pip, branch).content) > len(text)
-    again = pip.inspector.tokens(subject_of(branch))
+    again = pip.inspector.tokens(subject_of(branch)).tokens
     assert "".join(view.text for view in again[: place + 1]) == text
 
 
@@ -188,8 +188,8 @@ def thinking(isolated: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Built]
     """Makes the playground on an oracle: what it says, what it holds possible."""
     built: list[Services] = []
 
-    def make(says: str, *holds: str, tags: tuple[str, str] | None = None) -> Services:
-        oracle.install(monkeypatch, says, holds)
+    def make(says: str | list[str], *holds: str, tags: tuple[str, str] | None = None) -> Services:
+        oracle.install(monkeypatch, [says] if isinstance(says, str) else says, holds)
         (isolated / "policy.toml").write_text(POLICY, encoding="utf-8")
         row = {"engine": "oracle"} | ({"reasoning_tags": tags} if tags else {})
         models = write_models(isolated / "models.toml", {"oracle": row})
@@ -207,7 +207,7 @@ def thinking(isolated: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Built]
 def test_alternatives_that_the_policy_blocks_are_masked(thinking: Built) -> None:
     services = thinking("Have a nice day.", "motherfucker", "zoe.quinn@zq.example", "lovely")
     subject = subject_of(ask(services, "Hello", "oracle"))
-    views = services.inspector.tokens(subject)
+    views = services.inspector.tokens(subject).tokens
     for place in (0, 7, len(views) - 1):
         seen = services.inspector.place(subject, place)
         assert sorted(one.masked for one in seen.alternatives) == [False, False, False, True, True]
@@ -235,7 +235,7 @@ def test_a_blocked_answer_is_shown_as_far_as_it_was_released_and_not_beyond(thin
     run = ask(services, "Hello", "oracle")
     answer = answer_of(services, run)
     assert answer.finish_reason is FinishReason.CONTENT_FILTER
-    views = services.inspector.tokens(subject_of(run))
+    views = services.inspector.tokens(subject_of(run)).tokens
     assert "".join(view.text for view in views) == answer.content
     assert "end" not in {view.kind for view in views}
     with pytest.raises(InvalidRequest):
@@ -274,7 +274,7 @@ def question(services: Services, subject: Subject) -> str:
 def test_covered_places_stay_covered(thinking: Built) -> None:
     services = thinking("Write to zoe.quinn@zq.example now.", "lovely")
     run = ask(services, "Hello", "oracle")
-    views = services.inspector.tokens(subject_of(run))
+    views = services.inspector.tokens(subject_of(run)).tokens
     hidden = [view for view in views if view.kind == "covered"]
     assert "".join(view.text for view in hidden) == "[e-mail removed]"
     assert {view.probability for view in hidden} == {None}
@@ -284,7 +284,7 @@ def test_covered_places_stay_covered(thinking: Built) -> None:
 
 def test_of_a_very_long_answer_the_beginning_is_looked_at(thinking: Built) -> None:
     services = thinking("long " * 400, "lovely")
-    views = services.inspector.tokens(subject_of(ask(services, "Hello", "oracle")))
+    views = services.inspector.tokens(subject_of(ask(services, "Hello", "oracle"))).tokens
     assert len(views) == MOST_TOKENS + 1
     assert views[-1].kind == "more"
     assert services.inspector.place(subject_of(ask(services, "Hello", "oracle")), MOST_TOKENS).token.kind == "more"
@@ -299,9 +299,19 @@ def test_a_question_whose_answer_was_stopped_is_named_among_what_was_cut(thinkin
     assert "".join(token.text for piece in view.pieces for token in piece.tokens) == "user: The second one\nassistant: "
 
 
+def test_other_tokens_than_the_model_wrote_are_admitted(thinking: Built) -> None:
+    services = thinking("lovely day", "lovely")
+    assert not services.inspector.tokens(subject_of(ask(services, "Hello", "oracle"))).recut
+    services.close()
+    services = thinking(["lo", "vely", " day"], "lovely")
+    view = services.inspector.tokens(subject_of(ask(services, "Hello", "oracle")))
+    assert view.tokens[0].text == "lovely"
+    assert view.recut
+
+
 def test_thoughts_are_tokens_too(thinking: Built) -> None:
     services = thinking("<think>hm</think>Yes.", "lovely", tags=("<think>", "</think>"))
-    views = services.inspector.tokens(subject_of(ask(services, "Hello", "oracle")))
+    views = services.inspector.tokens(subject_of(ask(services, "Hello", "oracle"))).tokens
     assert "".join(view.text for view in views) == "<think>hm</think>Yes."
 
 

@@ -22,6 +22,7 @@ from playground.engines.onnx_engine import load_onnx_engine
 from playground.engines.pool import EnginePool
 from playground.engines.torch_engine import load_torch_engine
 from playground.errors import ContextTooLong, InvalidRequest
+from tests.architectures import make_model, save_checkpoint
 from tests.engines.answers import Answer, prompt_of, text_of
 from tests.engines.conftest import Reference, make_spec
 
@@ -222,3 +223,25 @@ def test_pip_shows_the_probabilities_that_transformers_computes() -> None:
     with torch.no_grad():
         logits = pip_in_transformers()(torch.tensor([prompt + written])).logits[0, len(prompt) - 1 :]
     agree(found, torch.log_softmax(logits.double(), -1).numpy(), written)
+
+
+@pytest.mark.parametrize("name", ["mistral", "gemma2", "gemma3", "smollm3", "phi3", "lfm2", "qwen3_5", "gpt2"])
+def test_every_kind_of_layer_shows_the_probabilities_of_transformers(name: str, tmp_path: Path) -> None:
+    """Also those that keep a window or a running state, and from keys and values that are there already."""
+    import torch  # noqa: PLC0415
+
+    model = make_model(name)
+    prompt, answer = prompt_of(40), prompt_of(12, seed=5)
+    with torch.no_grad():
+        logits = model(torch.tensor([prompt + answer])).logits[0, len(prompt) - 1 :]
+    expected = torch.log_softmax(logits.double(), -1).numpy()
+    engine = load_torch_engine(
+        make_spec("torch", save_checkpoint(name, tmp_path)), EngineOptions(threads=1, kv_cache_mb=64), lambda _: None
+    )
+    try:
+        agree(looks(engine, prompt, answer), expected, answer)
+        list(engine.generate(Prompt((), tuple(prompt)), replace(PLAIN, max_tokens=4)))
+        agree(looks(engine, prompt, answer, first=5), expected[5:], answer[5:])
+        agree(looks(engine, prompt, answer, first=12), expected[12:], [])
+    finally:
+        engine.close()

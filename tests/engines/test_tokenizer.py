@@ -18,6 +18,8 @@ from playground.engines.contract import Turn
 from playground.engines.model_files import TokenizerFiles
 from playground.engines.tokenizer import HfTokenizer, read_tokenizer
 from playground.errors import InvalidRequest, ModelLoadError
+from tests import architectures
+from tests.architectures import DIALECTS
 from tests.engines.conftest import TEMPLATE, make_spec, make_tokenizer
 
 START, END = 1, 2
@@ -262,3 +264,16 @@ def test_tokens_are_read_one_by_one() -> None:
     assert TOKENIZER.texts([START, END]) == ["", ""]
     assert [TOKENIZER.is_control(index) for index in (END, TOKENIZER.encode("🙂")[0])] == [True, False]
     assert (TOKENIZER.name(END), TOKENIZER.name(10**6)) == ("<|im_end|>", "")
+
+
+@pytest.mark.parametrize("name", sorted(DIALECTS))
+def test_every_family_s_prompt_is_traced(name: str) -> None:
+    dialect = DIALECTS[name]
+    template = TEMPLATE if dialect.template is None else dialect.template
+    names = dict(zip(("bos_token", "eos_token", "pad_token", "unk_token"), dialect.tokens, strict=False))
+    tokenizer = HfTokenizer(TokenizerFiles(architectures.make_tokenizer(dialect).to_str(), template, names))
+    found = tokenizer.trace_chat(TALK)
+    assert [index for index, _ in found] == tokenizer.encode_chat(TALK)
+    for at, turn in enumerate(TALK):
+        text = tokenizer.core.decode([index for index, origin in found if origin == at])
+        assert text.strip() == turn.content.strip()

@@ -180,7 +180,7 @@ class Scene:
         whole = self._wait(self.services.chat.start(ChatRequest(OWNER, ORACLE, "Good day.")))
         inspector, params = self.services.inspector, SamplingParams(seed=1)
         about = Subject(OWNER, whole.conversation_id or "", whole.message_id or "")
-        self.inside += [inspector.prompt(about), tokens := inspector.tokens(about)]
+        self.inside += [inspector.prompt(about), tokens := inspector.tokens(about).tokens]
         tokenizer = self.services.pool.tokenizer(self.services.catalog.get(ORACLE))
         assert tokenizer is not None
         for place in range(0, len(tokens), 7):
@@ -194,7 +194,7 @@ class Scene:
             self._expect(run, canary, SAID + canary.text, "")
             if self.blocks:
                 stopped = Subject(OWNER, run.conversation_id or "", run.message_id or "")
-                self.inside.append(inspector.tokens(stopped))
+                self.inside.append(inspector.tokens(stopped).tokens)
 
     def _tell_tokens(self, canary: Canary) -> None:
         """A client that is told the tokens of answers, from every offset, and what else they might have been."""
@@ -400,7 +400,9 @@ def _settings(site: Site, canaries: Sequence[Canary], *, blocks: bool) -> Settin
         more |= canary.settings(site)
     folder = site.data_dir.parent
     detectors = [canary.detector for canary in canaries]
-    oracle.install(site.patch, SAID, site.thoughts, ORACLE, [canary.text for canary in (*canaries, CANARIES["words"])])
+    oracle.install(
+        site.patch, [SAID], site.thoughts, ORACLE, [canary.text for canary in (*canaries, CANARIES["words"])]
+    )
     return Settings(
         data_dir=site.data_dir,
         models_file=write_models(folder / "models.toml", rows),

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from playground.chat.token_views import AlternativeView, PlaceView, StepView, TokenView
+from playground.chat.token_views import AlternativeView, AnswerView, PlaceView, StepView, TokenView
 from playground.domain import SamplingParams
 from playground.errors import InvalidRequest
 from playground.ui import inside_view
@@ -39,7 +39,7 @@ def test_tokens_have_a_level_and_their_numbers(words: Words) -> None:
         TokenView("[e-mail removed]", "covered", None, None),
         TokenView("", "end", None, 0.0),
     ]
-    tokens = inside_view.tokens_data(views, words)["tokens"]
+    tokens = inside_view.tokens_data(AnswerView(tuple(views)), words)["tokens"]
     assert isinstance(tokens, list)
     assert [token.level for token in tokens] == [0, 1, 2, 3, 4, None, None]
     assert tokens[1] == Token("a", "text", 1, "60%", "1.2 bits")

@@ -46,7 +46,7 @@
     return shown ? `“${shown}”` : word("inside.space");
   };
   panel.bar = (parts) => {
-    const box = el("span", "bar");
+    const box = el("span", "inside-bar");
     box.setAttribute("aria-hidden", "true");
     for (const [className, part] of parts) {
       const fill = el("i", className);

@@ -126,7 +126,8 @@
       lens.append(...buttons);
       card = el("section", "inside-card");
       card.setAttribute("aria-label", word("inside.alternatives"));
-      body.replaceChildren(el("p", "hint", word("inside.tokens_intro")), legend(), lens, card);
+      const recut = value.recut ? [el("p", "inside-status", word("inside.recut"))] : [];
+      body.replaceChildren(el("p", "hint", word("inside.tokens_intro")), legend(), ...recut, lens, card);
       if (buttons.length) look(0);
     };
 
