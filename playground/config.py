@@ -23,6 +23,7 @@ PREFIX = "PLAYGROUND_"
 OnAsk = Literal["auto", "always", "never"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 Device = Literal["auto", "cpu", "cuda"]
+ApiKeys = Literal["auto", "required", "off"]
 
 
 def _setting(default: Any, help: str, low: float | None = None, high: float | None = None) -> Any:
@@ -55,6 +56,17 @@ class Settings:
     moderation_key: str = _secret("key for the moderation endpoint")
     keep_flagged_text: bool = _setting(False, "keep people's words with their reports of mistakes (true or false)")
     operator_token: str = _secret("token that opens the workbench (empty: the person at this machine only)")
+    api_keys: ApiKeys = _setting(
+        "auto", "who needs a key for /v1: auto (all but this machine), required (all), off (none)"
+    )
+    api_hosts: str = _setting(
+        "", "names under which /v1 answers, by commas (empty: any with a key, else loopback names)"
+    )
+    api_origins: str = _setting("", "web pages that may call /v1, by commas, as https://site.example (empty: none)")
+    api_requests_per_minute: int = _setting(120, "requests to /v1 per key or visitor and minute (0: any)", 0, 1_000_000)
+    api_tokens_per_day: int = _setting(0, "tokens per key or visitor and day, read and written (0: any)", 0, 10**12)
+    api_concurrent: int = _setting(16, "requests to /v1 at the same time per key or visitor (0: any)", 0, 10_000)
+    api_max_body_kb: int = _setting(2048, "largest request to /v1, in KiB", 1, 1_000_000)
     max_message_chars: int = _setting(32_000, "longest message accepted, in characters", 1, 10_000_000)
     max_runs: int = _setting(64, "answers written at the same time; further ones wait", 1, 10_000)
     max_models: int = _setting(2, "models kept loaded at the same time", 1, 64)

@@ -10,7 +10,10 @@ PlaygroundError                      code                  HTTP
 │   ├── MessageTooLong               message_too_long      413
 │   ├── ContextTooLong               context_too_long      400
 │   ├── NotTheOperator               not_the_operator      403
-│   └── Busy                         busy                  409
+│   ├── Busy                         busy                  409
+│   ├── KeyNeeded                    invalid_api_key       401   the API: no key, or one that is not in force
+│   ├── NotAllowed                   not_allowed           403   the API: this address or site may not ask
+│   └── LimitReached                 limit_reached         429   the API: asked too often, too much, or at once
 ├── ConfigError                      bad_config            500   the operator can mend it
 ├── EngineError                      engine_error          500
 │   ├── ModelLoadError               model_load_error      503
@@ -116,6 +119,31 @@ class Busy(UserError):
 
     code = "busy"
     http_status = 409
+
+
+class KeyNeeded(UserError):
+    """The API wants a key here, or the one that came is not in force."""
+
+    code = "invalid_api_key"
+    http_status = 401
+
+
+class NotAllowed(UserError):
+    """The request came under a name, or from a web page, that the operator has not allowed."""
+
+    code = "not_allowed"
+    http_status = 403
+
+
+class LimitReached(UserError):
+    """A key or a visitor asked too often, too much, or too many things at once; `retry_after` is in seconds."""
+
+    code = "limit_reached"
+    http_status = 429
+
+    def __init__(self, sentence: str, retry_after: float = 1.0) -> None:
+        super().__init__(sentence)
+        self.retry_after = retry_after
 
 
 class ConfigError(PlaygroundError):

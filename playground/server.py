@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import logging
 import socket
+from typing import TYPE_CHECKING
 
 from playground.config import Settings
 from playground.errors import ConfigError
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+    from playground.services import Services
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +44,16 @@ def keep_log(settings: Settings) -> None:
         logging.getLogger(name).setLevel(logging.WARNING)
 
 
+def build_app(services: Services) -> FastAPI:
+    """The pages, and the API beside them, as one ASGI application. Must be called where no event loop runs."""
+    from playground.api.routes import PREFIX, create_api  # noqa: PLC0415
+    from playground.ui.app import create_app  # noqa: PLC0415
+
+    app = create_app(services)
+    app.mount(PREFIX, create_api(services))
+    return app
+
+
 def serve(settings: Settings, listener: socket.socket) -> None:
     """Build everything and answer requests until a signal ends the process; running answers are then marked."""
     from playground.services import build  # noqa: PLC0415  what takes longer comes later: mistakes are told at once
@@ -46,9 +62,7 @@ def serve(settings: Settings, listener: socket.socket) -> None:
     try:
         import uvicorn  # noqa: PLC0415
 
-        from playground.ui.app import create_app  # noqa: PLC0415
-
-        server = uvicorn.Config(create_app(services), log_level="warning", timeout_graceful_shutdown=3)
+        server = uvicorn.Config(build_app(services), log_level="warning", timeout_graceful_shutdown=3)
         host, port = listener.getsockname()[:2]
         log.info("serving at http://%s:%s", host, port)
         uvicorn.Server(server).run(sockets=[listener])

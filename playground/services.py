@@ -56,6 +56,7 @@ from playground.storage.comparisons import ComparisonStore
 from playground.storage.conversations import ConversationStore
 from playground.storage.database import Database
 from playground.storage.decisions import DecisionStore
+from playground.storage.keys import KeyStore
 from playground.storage.migrations import migrate
 from playground.storage.reports import ReportStore
 from playground.storage.votes import VoteStore
@@ -81,6 +82,7 @@ class Services:
     database: Database
     library: Library
     arena: ArenaService
+    keys: KeyStore
 
     def close(self) -> None:
         """End everything: running answers are stored as interrupted, then workers and connections end."""
@@ -110,7 +112,7 @@ def build(settings: Settings, *, recover: bool = True) -> Services:
     moderator = equip(policy, detectors, fingerprint)
     if (settings.data_dir / RULES_FILE).exists() and OwnRulesDetector.name not in policy.detectors[Direction.OUTPUT]:
         log.warning("the policy %s does not use %s: %s is not in force", policy.name, OwnRulesDetector.name, RULES_FILE)
-    database = _database(settings)
+    database = open_database(settings)
     decisions, conversations = DecisionStore(database), ConversationStore(database)
     chat = ChatService(
         catalog=catalog,
@@ -144,6 +146,7 @@ def build(settings: Settings, *, recover: bool = True) -> Services:
         workbench=workbench,
         database=database,
         library=library,
+        keys=KeyStore(database),
         arena=_arena(
             settings,
             catalog=catalog,
@@ -358,10 +361,11 @@ def _catalog(settings: Settings) -> Catalog:
 
 def open_votes(settings: Settings) -> VoteStore:
     """The votes that are kept in the settings' database, without anything else being built. Raises StorageError."""
-    return VoteStore(_database(settings))
+    return VoteStore(open_database(settings))
 
 
-def _database(settings: Settings) -> Database:
+def open_database(settings: Settings) -> Database:
+    """The database, with every migration applied. Raises ConfigError or StorageError, which names it."""
     database = Database(settings.resolved_database_url)
     try:
         migrate(database)

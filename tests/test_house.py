@@ -20,10 +20,10 @@ START = """
 import sys
 from playground.config import load_settings
 from playground.services import build
-from playground.ui.app import create_app
+from playground.server import build_app
 services = build(load_settings([], {}))
 try:
-    create_app(services)
+    build_app(services)
 finally:
     services.close()
 print(",".join(sorted(name for name in sys.modules if "." not in name)))

@@ -13,6 +13,7 @@ from typing import Protocol, cast
 from playground.catalog.spec import ModelSpec
 from playground.chat import prompting
 from playground.chat.draft import Draft
+from playground.chat.keeping import AnswerStore, Unkept
 from playground.chat.run import Run
 from playground.domain import (
     Direction,
@@ -26,10 +27,17 @@ from playground.domain import (
     Usage,
 )
 from playground.engines.contract import Delta, Engine, Progress, Tokenizer
-from playground.errors import AnswerCut, Cancelled, InternalError, PlaygroundError, StorageError, WorkerDied
+from playground.errors import (
+    AnswerCut,
+    Cancelled,
+    InternalError,
+    InvalidRequest,
+    PlaygroundError,
+    StorageError,
+    WorkerDied,
+)
 from playground.moderation.contract import Moderator, OutputGuard
 from playground.moderation.redaction import guess_language
-from playground.storage.conversations import ConversationStore
 from playground.storage.decisions import DecisionStore
 
 log = logging.getLogger(__name__)
@@ -63,7 +71,7 @@ class Preparation(Protocol):
 class Task:
     """What a run has to do. `branch` ends with the question; `answer` is the stored, empty message to fill.
 
-    `beginning` are the tokens that the answer begins with.
+    `beginning` are the tokens that the answer begins with. `conversation_id` None: nothing of it is kept.
     """
 
     spec: ModelSpec
@@ -72,7 +80,7 @@ class Task:
     params: SamplingParams
     system_prompt: str
     language: Language
-    conversation_id: str
+    conversation_id: str | None
     beginning: tuple[int, ...] = ()
 
 
@@ -84,7 +92,7 @@ class Answerer:
         engines: EngineSource,
         models: Preparation | None,
         moderator: Moderator,
-        store: ConversationStore,
+        store: AnswerStore,
         decisions: DecisionStore,
     ) -> None:
         self._engines = engines
@@ -93,7 +101,7 @@ class Answerer:
         self._store = store
         self._decisions = decisions
 
-    def over(self, store: ConversationStore) -> Answerer:
+    def over(self, store: AnswerStore) -> Answerer:
         """The same, with its answers in another store."""
         return Answerer(self._engines, self._models, self._moderator, store, self._decisions)
 
@@ -106,7 +114,9 @@ class Answerer:
             asked = [message.content for message in task.branch]
             return self._moderator.guard(Direction.OUTPUT, context=asked, language=language, model_id=task.spec.id)
 
-        draft = Draft(run, task.answer, self._store, new_guard, task.spec.reasoning_tags)
+        store = Unkept() if task.conversation_id is None else self._store
+        tells_tokens = task.params.logprobs is not None
+        draft = Draft(run, task.answer, store, new_guard, task.spec.reasoning_tags, tells_tokens=tells_tokens)
         outcome = _Outcome(run)
         failure = _attempt(run, lambda: self._write(run, task, draft, outcome))
         failure = _attempt(run, draft.close) or failure
@@ -139,6 +149,7 @@ class Answerer:
                 beginning=task.beginning,
             )
             draft.dropped_messages = built.dropped_messages
+            _check_able(spec, engine, task.params)
             _stop_here(run)
             outcome.begin(len(built.prompt.token_ids) - built.prompt.answered)
             generated = engine.generate(built.prompt, built.params, tell)
@@ -147,7 +158,8 @@ class Answerer:
                     outcome.take(piece)
                     if piece.text or piece.reasoning:
                         run.count_piece()
-                        draft.write(piece.text, piece.reasoning)
+                    if piece.text or piece.reasoning or piece.logprobs:
+                        draft.write(piece.text, piece.reasoning, piece.logprobs)
                     if run.stopping or draft.blocked or piece.finish_reason is not None:
                         return
 
@@ -196,6 +208,11 @@ class _Outcome:
         if not self._first:
             return Timings(queued=self._queued)
         return Timings(self._queued, self._first - self._began, self._latest - self._first)
+
+
+def _check_able(spec: ModelSpec, engine: Engine, params: SamplingParams) -> None:
+    if params.logprobs is not None and not engine.capabilities.logprobs:
+        raise InvalidRequest(f"{spec.name} cannot tell log-probabilities. Ask without logprobs, or another model.")
 
 
 def _stop_here(run: Run) -> None:

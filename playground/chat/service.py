@@ -12,6 +12,7 @@ from functools import partial
 from playground.catalog.catalog import Catalog
 from playground.catalog.spec import ModelSpec
 from playground.chat.answering import Answerer, EngineSource, Preparation, Task
+from playground.chat.completions import CompletionRequest, Completions
 from playground.chat.incoming import check_id, checked, clean_prompt, title_of
 from playground.chat.intake import Exchange, Intake, Refusal
 from playground.chat.run import Run
@@ -67,6 +68,14 @@ class ChatService:
         self._intake = Intake(moderator, conversations)
         self._runs = Runs(max_runs)
         self._answerer = Answerer(engines, models, moderator, conversations, decisions)
+        self._completions = Completions(
+            catalog=catalog,
+            moderator=moderator,
+            decisions=decisions,
+            runs=self._runs,
+            answerer=self._answerer,
+            max_message_chars=max_message_chars,
+        )
 
     def start(self, request: ChatRequest) -> Run:
         """Screen and store the question, and begin to answer it. The answer goes on whether anybody watches or not.
@@ -105,6 +114,10 @@ class ChatService:
         other._intake = Intake(self._moderator, conversations)
         other._answerer = self._answerer.over(conversations)
         return other
+
+    def complete(self, request: CompletionRequest) -> tuple[Run, ...]:
+        """Answer a conversation that its client keeps: see `Completions.start`. Nothing but decisions is stored."""
+        return self._completions.start(request)
 
     def active(self, owner: str, conversation_id: str) -> Run | None:
         """The run that is writing in this conversation, if there is one."""

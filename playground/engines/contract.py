@@ -35,13 +35,15 @@ class Prompt:
 class TokenLogprob:
     """One token of the answer, its natural-log probability, and the most probable alternatives (id, text, logprob).
 
-    An id is -1 where a remote server tells only texts.
+    An id is -1 where a remote server tells only texts. `data` are the token's own bytes, which may be part of a
+    character; empty where they are those of `text`.
     """
 
     token_id: int
     text: str
     logprob: float
     top: tuple[tuple[int, str, float], ...] = ()
+    data: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)

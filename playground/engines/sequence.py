@@ -121,7 +121,8 @@ class Sequence:
             logprobs = log_softmax(logits)
             best = most_probable(logprobs, self._alternatives)
             top = tuple((index, self._piece(index), value) for index, value in best)
-            self._logprobs.append(TokenLogprob(token, self._piece(token), float(logprobs[token]), top))
+            data = self._vocabulary.table.bytes_of([token])
+            self._logprobs.append(TokenLogprob(token, self._piece(token), float(logprobs[token]), top, data))
         return token
 
     def take(self, tokens: list[int]) -> None:

@@ -121,7 +121,7 @@ def pack_delta(delta: Delta) -> list[Any]:
     """Just the text for a piece in the middle; all of it for the last one or with log-probabilities."""
     if delta.finish_reason is None and not delta.logprobs and not delta.reasoning:
         return [delta.text]
-    logprobs = [[item.token_id, item.text, item.logprob, item.top] for item in delta.logprobs]
+    logprobs = [[item.token_id, item.text, item.logprob, item.top, item.data.hex()] for item in delta.logprobs]
     if delta.finish_reason is None:
         return [delta.text, logprobs, delta.reasoning]
     usage, timings = delta.usage or Usage(), delta.timings or Timings()
@@ -140,8 +140,10 @@ def unpack_delta(packed: list[Any]) -> Delta:
     if len(packed) == 1:
         return Delta(packed[0])
     logprobs = tuple(
-        TokenLogprob(token_id, text, logprob, tuple((other, piece, value) for other, piece, value in top))
-        for token_id, text, logprob, top in packed[1]
+        TokenLogprob(
+            token_id, text, logprob, tuple((other, piece, value) for other, piece, value in top), bytes.fromhex(data)
+        )
+        for token_id, text, logprob, top, data in packed[1]
     )
     if len(packed) == 3:
         return Delta(packed[0], logprobs, reasoning=packed[2])

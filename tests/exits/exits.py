@@ -88,6 +88,12 @@ def _found(scene: Scene) -> str:
 
 EXITS = (
     Exit("answer stream", lambda scene: _events(scene, TextDelta), ("event:TextDelta",)),
+    Exit("tokens", lambda scene: "\n".join(scene.tokens), ("event:TokenScores",)),
+    Exit("api, whole", lambda scene: scene.api["whole"].decode(), (r"route:POST /v1/(chat/)?completions",), page=True),
+    Exit("api, streamed", lambda scene: scene.api["streamed"].decode(), page=True),
+    Exit(
+        "api, other", lambda scene: scene.api["other"].decode(), ("route:POST /v1/moderations",), "no words", page=True
+    ),
     Exit("reasoning stream", lambda scene: _events(scene, ReasoningDelta), ("event:ReasoningDelta",)),
     Exit(
         "all events",
@@ -128,6 +134,10 @@ EXITS = (
 WORDLESS = {
     r"route:\w+ (/|/workbench)": "leads to the page in the visitor's language",
     "route:GET /healthz": "says ok",
+    r"route:GET /v1/(models(/\{model_id:path\})?|openapi.json)": "which models there are, and what may be asked",
+    "route:POST /v1/embeddings": "says that there are none",
+    "service:keys": "hashes of keys, and names that the operator gave them",
+    "command:keys .*": "keys by name",
     "route:(GET|POST) /workbench/(login|logout)": "a form, and where it leads",
     r"route:\w+ /static/.*": "the same files for everybody",
     r"route:\w+ (/workbench)?/\{language\}/(theme.css|(assets|static|svelte)/.*)": "the same files for everybody",
@@ -160,6 +170,7 @@ WORDLESS_COLUMNS = {
     "messages": "id conversation_id parent_id role model_id finish_reason usage timings verdicts error",
     "decisions": "id verdict_id conversation_id direction action category detector version policy language model_id"
     " degraded owner shadow text_hash",
+    "api_keys": "id name start hash used_on",
     "reports": "id owner kind subject_id direction action policy language model_id scores text_hash label",
 }
 """Columns that could hold text and hold names, numbers and ids only; the test reads them to see."""

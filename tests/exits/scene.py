@@ -24,18 +24,22 @@ import pytest
 import uvicorn
 
 from playground.arena.contract import Mode, SideRequest, TableChoice
+from playground.chat.completions import CompletionRequest
 from playground.chat.inspection import Subject
 from playground.chat.run import Run
 from playground.commands.program import main
 from playground.config import Settings
-from playground.domain import Blocked, ChatRequest, Direction, SamplingParams
+from playground.domain import Blocked, ChatRequest, Direction, Message, SamplingParams, TokenScores
+from playground.engines.registry import ENGINES
 from playground.errors import InvalidRequest
 from playground.moderation.categories import CATEGORIES
+from playground.server import build_app
 from playground.services import Services, build
-from playground.ui.app import create_app
 from tests import oracle
 from tests.catalogue import write_models
 from tests.e2e.visitor import Visitor
+from tests.engines.spelling import SPELLING
+from tests.exits.api_client import call
 from tests.exits.canaries import CANARIES, MARK, Canary, Site
 from tests.exits.surface import listeners
 from tests.moderation.endpoint import serving
@@ -43,6 +47,7 @@ from tests.moderation.endpoint import serving
 SIZES = (1, 2, 3, 7)
 SLOW = "slow"
 ORACLE = "oracle"  # holds every canary possible at every place of what it says
+SPELL = "spell"  # tells its tokens, with the canary among the alternatives
 TAGS = ("<think>", "</think>")
 OWNER = "0" * 32
 TAIL = ", and so it goes on.\nMore of it follows."
@@ -83,6 +88,8 @@ class Scene:
     compared: list[str] = field(default_factory=list)
     thoughts: list[str] = field(default_factory=list)
     inside: list[object] = field(default_factory=list)
+    tokens: list[str] = field(default_factory=list)
+    api: dict[str, bytearray] = field(default_factory=dict)
 
     def play(self) -> None:
         """Everything, once."""
@@ -91,6 +98,9 @@ class Scene:
             self._say_in_every_cut(canary)
             self._type(canary)
             self._compare(canary)
+            self._tell_tokens(canary)
+            if self.address:
+                self._call(canary)
         self._look_inside()
         if self.address:
             self._visit()
@@ -185,6 +195,26 @@ class Scene:
             if self.blocks:
                 stopped = Subject(OWNER, run.conversation_id or "", run.message_id or "")
                 self.inside.append(inspector.tokens(stopped))
+
+    def _tell_tokens(self, canary: Canary) -> None:
+        """A client that is told the tokens of answers, from every offset, and what else they might have been."""
+        for place in range(7):
+            said = lead(place) + canary.text + TAIL
+            turns = (Message("user", said[::-1]),)
+            params = SamplingParams(max_tokens=1000, logprobs=3)
+            (run,) = self.services.chat.complete(CompletionRequest(OWNER, SPELL, turns, params))
+            scores = [event for event in self._wait(run).events() if isinstance(event, TokenScores)]
+            tokens = [token for event in scores for token in event.tokens]
+            self.tokens.append("".join(token.text for token in tokens))
+            self.tokens += [text for token in tokens for text, _ in token.top]
+            assert self.tokens[-1] == " and"
+
+    def _call(self, canary: Canary) -> None:
+        """A client of the API, with the canary in everything."""
+        said = lead(0) + canary.text + TAIL
+        thought = TAGS[0] + said + TAGS[1] + AFTER
+        for way, heard in call(self.address, said, thought, teller=SPELL, thinker="cut-3"):
+            self.api.setdefault(way, bytearray()).extend(heard)
 
     def _visit(self) -> None:
         """A person at the page: each canary said, thought and typed; then whatever else can be done there."""
@@ -361,6 +391,9 @@ def _settings(site: Site, canaries: Sequence[Canary], *, blocks: bool) -> Settin
         for name, options in echoes.items()
     }
     rows[ORACLE] = {"engine": ORACLE}
+    spelled = " ".join(canary.text for canary in canaries)
+    rows[SPELL] = {"engine": "spell", "engine_options": {"backwards": True, "alternative": spelled}}
+    site.patch.setitem(ENGINES, "spell", SPELLING)  # type: ignore[misc]
     more: dict[str, Any] = {}
     for canary in canaries:
         canary.install(site)
@@ -415,7 +448,7 @@ def _built(settings: Settings) -> Iterator[Services]:
 @contextlib.contextmanager
 def _served(scene: Scene) -> Iterator[None]:
     """The pages on a socket, and all their listeners, in the scene."""
-    app = create_app(scene.services)
+    app = build_app(scene.services)
     scene.listeners = listeners(app)
     with socket.create_server(("127.0.0.1", 0)) as listener, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of Gradio about its own libraries; other tests of the page see them
