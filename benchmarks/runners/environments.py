@@ -43,7 +43,7 @@ def optimum_python(cache: Path) -> Path:
     if stamp.exists() and stamp.read_bytes() == needed.read_bytes():
         return python
     print("  (making the environment of optimum-onnx)", flush=True)
-    venv.create(folder, clear=True, with_pip=True)
+    venv.create(folder, with_pip=True)
     install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", str(needed)]
     try:
         done = subprocess.run(install, capture_output=True, text=True, timeout=PIP_SECONDS, check=False)
