@@ -21,6 +21,12 @@ class DeviceApi:
     def address(self) -> str:
         return f"http://127.0.0.1:{self._server.server_address[1]}"
 
+    @property
+    def given_back(self) -> bool:
+        """Whether every card that was lent has come back; refused ones were never lent."""
+        lent = [call for call in self.calls("schedule") if call.get("token") not in self.spent]
+        return len(self.calls("release")) == len(lent)
+
     def calls(self, path: str) -> list[dict[str, str]]:
         """The parameters of every call of this path."""
         return [parameters for name, parameters in list(self.asked) if name == path]

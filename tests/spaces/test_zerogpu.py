@@ -87,7 +87,7 @@ def test_answers_stream_from_a_forked_process_which_is_used_again(zero: Zero) ->
         assert len(visitor.talk("Another model")[1]) > 0  # loaded there: it was not ready before the start
     asked = zero.api.calls("schedule")
     assert all(10 <= int(call["durationSeconds"]) <= 120 for call in asked)
-    wait_until(lambda: len(zero.api.calls("release")) == len(asked), "giving the card back")
+    wait_until(lambda: zero.api.given_back, "giving the card back")
 
 
 def test_each_person_s_own_quota_is_used_and_spent_ones_are_told(zero: Zero) -> None:
@@ -107,8 +107,7 @@ def test_stopping_gives_the_card_back(zero: Zero) -> None:
         visitor.ask("Write a lot")
         visitor.fire("composer", "stop", data={})
         visitor.read_to_the_end()
-    calls = zero.api.calls
-    wait_until(lambda: len(calls("release")) == len(calls("schedule")), "giving the card back")
+    wait_until(lambda: zero.api.given_back, "giving the card back")
 
 
 def test_the_server_s_process_has_the_card_never(zero: Zero) -> None:
