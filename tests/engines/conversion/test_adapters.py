@@ -28,7 +28,7 @@ def make_adapter(folder: Path, *, tensors: dict[str, Any] | None = None, **chang
     pairs = {}
     for module, (outputs, inputs) in {QUERY: (64, 64), DOWN: (64, 128)}.items():
         pairs[f"base_model.model.{module}.lora_A.weight"] = torch.randn(RANK, inputs)
-        pairs[f"base_model.model.{module}.lora_B.weight"] = torch.randn(outputs, RANK)
+        pairs[f"base_model.model.{module}.lora_B.weight"] = 0.05 * torch.randn(outputs, RANK)
     save_file({**pairs, **(tensors or {})}, folder / "adapter_model.safetensors")
     (folder / "adapter_config.json").write_text(json.dumps(CONFIG | changes), encoding="utf-8")
     return folder

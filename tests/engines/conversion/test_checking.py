@@ -28,8 +28,17 @@ def uncorrected(builder: Any, config: Any) -> Iterator[None]:
     yield
 
 
-@pytest.mark.parametrize("precision", ["fp32", "int4"])
-@pytest.mark.parametrize("name", ["olmo", "mistral", "smollm3", "gemma3"])
+@pytest.mark.parametrize(
+    ("name", "precision"),
+    [
+        ("olmo", "fp32"),
+        ("olmo", "int4"),
+        ("mistral", "fp32"),
+        ("mistral", "int4"),
+        ("smollm3", "fp32"),
+        ("gemma3", "fp32"),
+    ],
+)
 def test_without_corrections_the_builder_is_refused(
     name: str, precision: str, checkpoint: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

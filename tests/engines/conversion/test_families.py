@@ -25,8 +25,8 @@ ROUTES = {
     **dict.fromkeys(ARCHITECTURES, BUILDER),
     **dict.fromkeys(("gpt2", "gpt_neox", "falcon", "mpt", "olmo2", "gemma4"), EXPORTER),
 }
-# An export takes several seconds; one with positions and one without are in every run.
-SLOW = {"gpt_neox", "falcon", "olmo2", "gemma4"}
+# An export takes several seconds; one of them is in every run.
+SLOW = {"gpt_neox", "falcon", "mpt", "olmo2", "gemma4"}
 FAMILIES = [pytest.param(name, marks=pytest.mark.extended) if name in SLOW else name for name in ARCHITECTURES]
 ANSWER = 20
 
@@ -85,7 +85,7 @@ def test_answers_equal_transformers(name: str, checkpoint: Callable[[str], Path]
         engine.close()
 
 
-@pytest.mark.parametrize("precision", ["int4", "int8"])
+@pytest.mark.parametrize("precision", ["int4", pytest.param("int8", marks=pytest.mark.extended)])
 @pytest.mark.parametrize(
     "name",
     [name for name in ARCHITECTURES if ROUTES[name] == BUILDER] + [pytest.param("gpt2", marks=pytest.mark.extended)],
