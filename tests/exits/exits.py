@@ -133,12 +133,23 @@ EXITS = (
         lambda scene: "".join("".join(write(scene.services.chat, OWNER)) for write, _ in EXPORTS.values()),
         (r"route:GET /export/.*",),
     ),
+    Exit(
+        "arena's page",
+        lambda scene: scene.wire["arena"].decode("utf-8", "ignore"),
+        (
+            "listener:arena .*",
+            r"route:\w+ /arena/\{language\}/(|config/?|gradio_api/(run|queue)/.*)",
+            r"route:GET /arena/comparisons/\{name\}",
+            r"route:GET /arena/votes/\{kind\}\.csv",
+        ),
+        page=True,
+    ),
     Exit("log", lambda scene: "\n".join(scene.log), ("log",), holds="no words"),
     Exit("commands", lambda scene: repr(scene.printed), ("command:moderation .*",), holds="no words"),
 )
 
 WORDLESS = {
-    r"route:\w+ (/|/workbench)": "leads to the page in the visitor's language",
+    r"route:\w+ (/|/workbench|/arena)": "leads to the page in the visitor's language",
     "route:GET /healthz": "says ok",
     r"route:GET /v1/(models(/\{model_id:path\})?|openapi.json)": "which models there are, and what may be asked",
     "route:POST /v1/embeddings": "says that there are none",
@@ -146,9 +157,11 @@ WORDLESS = {
     "command:keys .*": "keys by name",
     "route:(GET|POST) /workbench/(login|logout)": "a form, and where it leads",
     r"route:\w+ /static/.*": "the same files for everybody",
-    r"route:\w+ (/workbench)?/\{language\}/(theme.css|(assets|static|svelte)/.*)": "the same files for everybody",
-    r"route:\w+ (/workbench)?/\{language\}/gradio_api/theme.css": "the same file for everybody",
-    r"route:\w+ (/workbench)?/\{language\}/gradio_api/(cancel|reset/?|heartbeat/.*|startup-events|app_id/?)": (
+    r"route:\w+ (/workbench|/arena)?/\{language\}/(theme.css|(assets|static|svelte)/.*)": (
+        "the same files for everybody"
+    ),
+    r"route:\w+ (/workbench|/arena)?/\{language\}/gradio_api/theme.css": "the same file for everybody",
+    r"route:\w+ (/workbench|/arena)?/\{language\}/gradio_api/(cancel|reset/?|heartbeat/.*|startup-events|app_id/?)": (
         "signs of life"
     ),
     "service:(settings|catalog|pool|guard_pool|moderator)": "what the operator set, models, engines, the gate",

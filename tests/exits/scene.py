@@ -244,6 +244,8 @@ class Scene:
             self._manage(person)
             self._open_panel(person)
             self._keep("page", person)
+        for canary in self.canaries:
+            self._visit_arena(canary)
 
     def _converse(self, person: Person, canary: Canary) -> None:
         said = lead(0) + canary.text + TAIL
@@ -260,6 +262,50 @@ class Scene:
         person.use("echo")
         person.ask(said)
         person.read_to_the_end()
+
+    def _visit_arena(self, canary: Canary) -> None:
+        """A person at the arena: the canary said on both sides, thought and typed; every listener; all files."""
+        said = lead(0) + canary.text + TAIL
+        with Person(self.address, root="/arena", query="models=cut-2,cut-3") as person:
+            for text in (said[::-1], (TAGS[0] + said + TAGS[1] + AFTER)[::-1]):
+                person.ask(text)
+                self._watch(person)
+            for event in ("models", "differences", "earlier", "refresh"):
+                person.fire("stage", event)
+            person.fire("stage", "vote", data={"winner": "tie"})
+            person.fire("stage", "detach", data={"position": 0})
+            person.fire("stage", "retry", data={"position": 0})
+            self._watch(person)
+            person.fire("stage", "stop", data={"position": 0})
+            person.fire("composer", "stop")
+            comparison = person.value("stage")["comparison"]
+            for file in (f"comparisons/{comparison}.md", f"comparisons/{comparison}.json", "votes/named.csv"):
+                person.received += person.http.get(f"/arena/{file}").raise_for_status().content
+            with person.tab(f"c={comparison}") as reloaded:
+                self._keep("arena", reloaded)
+            self._change_sides(person, canary.text)
+            person.ask(said)
+            self._watch(person)
+            person.fire("notice", "report", data={"id": "0" * 32})
+            person.fire("stage", "fresh")
+            for tab in ("battle", "board"):
+                person.fire("masthead", "tab", data={"tab": tab})
+            person.fire("board", "choose", data={"choice": {"kind": "named", "ties": "half"}})
+            self._keep("arena", person)
+
+    @staticmethod
+    def _change_sides(person: Person, text: str) -> None:
+        """A canary typed as a side's system prompt, a side more, a side less, and a question for one side."""
+        params = person.value("stage")["seats"][1]["settings"]["params"]
+        person.fire("stage", "settings", data={"position": 1, "system_prompt": text, "params": params})
+        person.fire("stage", "choose", data={"position": 2, "id": "echo"})
+        person.fire("stage", "remove", data={"position": 0})
+        person.fire("stage", "aim", data={"position": 1})
+
+    @staticmethod
+    def _watch(person: Person) -> None:
+        while person.value("stage")["busy"]:
+            person.fire("stage", "follow")
 
     def _manage(self, person: Person) -> None:
         """Every other listener of the page."""

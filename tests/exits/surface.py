@@ -15,7 +15,7 @@ from playground.commands.program import build_parser
 from playground.domain import ChatEvent
 from playground.services import Services
 from playground.storage.schema import metadata
-from playground.ui.page import MOUNTS, OPEN, WORKBENCHES
+from playground.ui.page import ARENAS, MOUNTS, OPEN, WORKBENCHES
 
 _FILLED = {"api_name": "predict"}
 
@@ -75,14 +75,14 @@ def _walk(routes: Iterable[Any], before: str) -> Iterator[tuple[str, str]]:
 
 def _open(path: str) -> bool:
     filled = re.sub(r"\{(\w+)(?::\w+)?\}", lambda part: _FILLED.get(part[1], "x"), path)
-    return not filled.startswith((*MOUNTS, *WORKBENCHES)) or OPEN.fullmatch(filled) is not None
+    return not filled.startswith((*MOUNTS, *WORKBENCHES, *ARENAS)) or OPEN.fullmatch(filled) is not None
 
 
 def listeners(app: Any) -> dict[tuple[str, int], str]:
-    """The listeners of both pages that reach the server: (page, number) -> name."""
+    """The listeners of all pages that reach the server: (page, number) -> name."""
     found = {}
     for route in app.routes:
-        page = {"/en": "page", "/workbench/en": "workbench"}.get(getattr(route, "path", ""))
+        page = {"/en": "page", "/workbench/en": "workbench", "/arena/en": "arena"}.get(getattr(route, "path", ""))
         if page is None:
             continue
         config = route.app.get_blocks().config

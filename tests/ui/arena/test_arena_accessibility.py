@@ -21,9 +21,9 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def app() -> Iterator[Served]:
+def app(browser: Browser) -> Iterator[Served]:
     """With one vote in the table."""
-    with serve("--default-model", "echo") as served, launched() as browser, browser.tab(served) as tab:
+    with serve("--default-model", "echo") as served, browser.tab(served) as tab:
         enter(tab, "/arena/en/?models=pip,echo&prompt=Hello&send=1")
         finished(tab)
         tab.page.click(".vote-b")

@@ -206,6 +206,8 @@
     state.pulses = value.cards.map((card) => card.pulse);
     if (value.busy) for (const log of state.logs.values()) log.atEnd = true;
     value.cards.forEach((_, at) => draw(at));
+    const row = document.getElementById("columns");
+    row.tabIndex = row.scrollWidth > row.clientWidth ? 0 : -1; // what scrolls can be scrolled by keyboard
     schedule();
   };
   playground.watchColumns = () => {
