@@ -14,6 +14,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from playground.config import Space
 from playground.domain import Language
 from playground.services import Services
+from playground.ui.asker import AskerContext
 from playground.ui.assets import asset_routes
 from playground.ui.exports import ROOT as EXPORTS
 from playground.ui.exports import export_routes
@@ -48,6 +49,7 @@ async def _assemble(services: Services, space: Space | None) -> FastAPI:
         Middleware(OperatorGate, doorkeeper=doorkeeper),
         Middleware(OwnHead, framed=framed),
         Middleware(OwnerCookie, paths=(*MOUNTS, EXPORTS), framed=framed),
+        *([Middleware(AskerContext)] if framed else []),
     ]
     routes = [
         *asset_routes(),
