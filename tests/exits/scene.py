@@ -70,6 +70,16 @@ def cuts() -> Iterator[tuple[int, int]]:
     return ((size, place) for size in SIZES for place in range(size))
 
 
+# What the picker's listeners are sent; the hub of the scene is offline, so they answer with a sentence.
+PICKED = {
+    "search": {"query": "harmless", "size": "", "licence": "", "sort": "downloads"},
+    "bring": {"reference": "nobody/nothing"},
+    "fetch": {"id": "echo"},
+    "halt": {"id": "echo"},
+    "remove": {"id": "echo"},
+}
+
+
 @dataclass
 class Scene:
     """What is on stage, and what left it. `address` is "" where no page is served."""
@@ -320,6 +330,8 @@ class Scene:
             person.fire("thread", event)
         person.fire("composer", "stop")
         person.fire("picker", "open")
+        for event, data in PICKED.items():
+            person.fire("picker", event, data=data)
         assert person.search("harmless")
         for event in ("remove", "restore", "choose"):
             person.fire("conversations", event, data={"id": here})
@@ -470,6 +482,7 @@ def _settings(site: Site, canaries: Sequence[Canary], *, blocks: bool) -> Settin
         site.patch, [SAID], site.thoughts, ORACLE, [canary.text for canary in (*canaries, CANARIES["words"])]
     )
     return Settings(
+        offline=True,
         data_dir=site.data_dir,
         models_file=write_models(folder / "models.toml", rows),
         default_model="echo",
