@@ -33,19 +33,19 @@ def convert(request: ConversionRequest, progress: Progress, cancelled: Callable[
     """Convert and check. `progress` hears the stages; `cancelled` is asked several times a second.
 
     Raises ModelLoadError with the reason when no route leads to a folder that computes what the checkpoint does,
-    OutOfMemory, EngineTimeout when the child falls silent, and Cancelled. Nothing is left behind then.
+    OutOfMemory, EngineTimeout when the child falls silent, and Cancelled. Nothing is left behind then. Callers see to
+    it that no two convert to the same target at a time.
     """
     _check(request)
     request.target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{request.target.name}-", dir=request.target.parent) as work:
+    _discard_leftovers(request.target)
+    with tempfile.TemporaryDirectory(prefix=f".{request.target.name}.converting-", dir=request.target.parent) as work:
         folder = Path(work) / "model"
         with _child() as (process, wire):
             adapter = None if request.adapter is None else str(request.adapter.absolute())
             fields = [str(request.source.absolute()), str(folder), request.precision, request.device, adapter]
             wire.send(["convert", *fields])
             _follow(process, wire, progress, cancelled)
-        if request.target.exists():  # somebody else was quicker, with the same result
-            return
         folder.rename(request.target)
 
 
@@ -132,7 +132,10 @@ def _ended(process: subprocess.Popen[bytes]) -> PlaygroundError:
     return ModelLoadError(f"The conversion ended unexpectedly (code {code}). Try it again, or choose another model.")
 
 
-def discard_leftovers(folder: Path) -> None:
-    """Remove what conversions that were killed with their parent left in `folder`, where targets are made."""
-    for leftover in folder.glob(".*-*/model"):
-        shutil.rmtree(leftover.parent, ignore_errors=True)
+def _discard_leftovers(target: Path) -> None:
+    """Remove what earlier conversions to this target left that were killed together with their parent.
+
+    Two at the same time for one target would disturb each other: callers hold a lock for it.
+    """
+    for leftover in target.parent.glob(f".{target.name}.converting-*"):
+        shutil.rmtree(leftover, ignore_errors=True)

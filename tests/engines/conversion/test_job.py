@@ -31,6 +31,8 @@ def test_a_conversion_from_start_to_end(checkpoint: Callable[[str], Path], tmp_p
     heard: list[Loading | Queued] = []
     target = tmp_path / "models" / "tiny"
     adapter = make_adapter(tmp_path / "adapter")
+    leftover = target.parent / ".tiny.converting-abc123" / "model"  # its parent was killed too
+    leftover.mkdir(parents=True)
     convert(ConversionRequest(checkpoint("llama3"), target, "int4", adapter=adapter), heard.append, never)
     report = json.loads((target / "conversion.json").read_text(encoding="utf-8"))
     assert report["route"] == "model builder"
@@ -138,10 +140,3 @@ def test_refusals_come_back_with_their_reasons(checkpoint: Callable[[str], Path]
     with pytest.raises(ModelLoadError, match=r"model builder: .*CUDA only.*transformers exporter: .*CUDA only"):
         convert(request, ignore, never)
     assert list(tmp_path.iterdir()) == []
-
-
-def test_leftovers_of_killed_parents_are_discarded(tmp_path: Path) -> None:
-    (tmp_path / ".tiny-abc123" / "model").mkdir(parents=True)
-    (tmp_path / "tiny").mkdir()
-    job.discard_leftovers(tmp_path)
-    assert [item.name for item in tmp_path.iterdir()] == ["tiny"]
