@@ -18,9 +18,9 @@ test: install-dev lint
 	sh tests/install-browser.sh
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
-test-extended: install-dev .venv/llama/.done
+test-extended: install-dev .venv/llama/.done .venv/zerogpu/.done
 	$(BIN)/python -m pytest -m extended $(PYTEST_ARGS)
-	LLAMA_PYTHON=$(CURDIR)/.venv/llama/bin/python $(BIN)/python -m pytest tests/extended $(PYTEST_ARGS)
+	ZEROGPU_PACKAGE=$(CURDIR)/.venv/zerogpu LLAMA_PYTHON=$(CURDIR)/.venv/llama/bin/python $(BIN)/python -m pytest tests/extended $(PYTEST_ARGS)
 
 lint: install-dev
 	$(BIN)/ruff check .
@@ -44,6 +44,12 @@ install-dev: .venv/.dev
 .venv/.dev: requirements-dev.txt requirements.txt | .venv/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	touch $@ .venv/.app
+
+# Hugging Face's package for ZeroGPU, beside the environment: it is for Spaces, and has the name of a folder here.
+.venv/zerogpu/.done: spaces/zerogpu/requirements.txt | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target .venv/zerogpu \
+		$$(grep '^spaces==' spaces/zerogpu/requirements.txt)
+	touch $@
 
 # Compiles llama.cpp for processors with AVX2: its own choice for this machine crashes on some (AMX).
 .venv/llama/.done: tests/extended/requirements.txt | .venv/bin/python

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from playground.catalog.spec import ModelSpec
@@ -26,25 +27,26 @@ if TYPE_CHECKING:
     from playground.engines.torch_engine import Weights
 
 log = logging.getLogger(__name__)
+_Key = tuple[str, Path | None]
 
 
 class LentCard:
     """Weights that are kept ready in the server's process, and engines in the one that has the card."""
 
     def __init__(self) -> None:
-        self._weights: dict[str, Weights] = {}
-        self._engines: dict[str, Engine] = {}
+        self._weights: dict[_Key, Weights] = {}
+        self._engines: dict[_Key, Engine] = {}
 
     def load(self, spec: ModelSpec, options: EngineOptions) -> None:
         """Keep a checkpoint's weights ready; call it before the server starts. Raises ModelLoadError, OutOfMemory."""
         from playground.engines.torch_engine import load_weights  # noqa: PLC0415
 
-        self._weights[spec.id] = load_weights(spec, options)
+        self._weights[_key(spec)] = load_weights(spec, options)
 
     def answer(self, job: Job) -> Iterator[Piece]:
         """Write one answer. Errors come as a piece: exceptions would lose their words on the way back."""
         try:
-            if job.spec.id not in self._engines:
+            if _key(job.spec) not in self._engines:
                 yield Loading(Stage.LOADING)
             engine = self._engine(job)
             with closing(cast("Generator[Delta]", engine.generate(job.prompt, job.params))) as pieces:
@@ -56,7 +58,7 @@ class LentCard:
             yield Failure(EngineError.code, "The model failed on the graphics card. Try again, or choose another one.")
 
     def _engine(self, job: Job) -> Engine:
-        known = self._engines.get(job.spec.id)
+        known = self._engines.get(_key(job.spec))
         if known is None:
             try:
                 known = self._make(job)
@@ -65,11 +67,11 @@ class LentCard:
                     raise
                 self._clear()
                 known = self._make(job)
-            self._engines[job.spec.id] = known
+            self._engines[_key(job.spec)] = known
         return known
 
     def _make(self, job: Job) -> Engine:
-        weights = self._weights.get(job.spec.id)
+        weights = self._weights.get(_key(job.spec))
         if weights is None:
             return kind_of(job.spec).create(job.spec, job.options, _ignore)
         from playground.engines.torch_engine import assemble  # noqa: PLC0415
@@ -80,6 +82,11 @@ class LentCard:
         for engine in self._engines.values():
             engine.close()
         self._engines.clear()
+
+
+def _key(spec: ModelSpec) -> _Key:
+    """A model, as it lies in its folder: one that was fetched anew is another one."""
+    return spec.id, spec.path
 
 
 def _ignore(news: Loading | Queued) -> None:

@@ -16,6 +16,7 @@ from playground.domain import Language
 from playground.services import Services
 from playground.ui.arena.downloads import download_routes
 from playground.ui.arena.page import build_arena
+from playground.ui.asker import AskerContext
 from playground.ui.assets import asset_routes
 from playground.ui.exports import ROOT as EXPORTS
 from playground.ui.exports import export_routes
@@ -50,6 +51,7 @@ async def _assemble(services: Services, space: Space | None) -> FastAPI:
         Middleware(OperatorGate, doorkeeper=doorkeeper),
         Middleware(OwnHead, framed=framed),
         Middleware(OwnerCookie, paths=(*MOUNTS, *ARENAS, EXPORTS), framed=framed),
+        *([Middleware(AskerContext)] if framed else []),
     ]
     routes = [
         *asset_routes(),

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
+from gradio.context import LocalContext
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from playground.config import Settings, Space, read_space
@@ -17,6 +18,7 @@ from playground.domain import ChatRequest
 from playground.server import trusted_proxies
 from playground.services import Services, build
 from playground.ui.app import create_app
+from playground.ui.asker import AskerContext
 from playground.ui.owner import COOKIE
 
 SPACE = Space("me/play", "me-play.hf.space")
@@ -97,6 +99,19 @@ def test_conversations_can_be_saved_by_their_owner(on_space: TestClient, kept: S
     on_space.cookies.clear()
     assert json.loads(on_space.get("/export/conversations.json").text)["conversations"] == []
     assert on_space.get("/export/conversations.exe").status_code == 404
+
+
+def test_a_request_is_found_where_the_lender_of_cards_looks_for_it() -> None:
+    seen: list[str] = []
+
+    async def app(scope, receive, send):  # type: ignore[no-untyped-def]
+        request = await asyncio.to_thread(LocalContext.request.get)
+        seen.append(request.headers["x-ip-token"])
+
+    scope = {"type": "http", "headers": [(b"x-ip-token", b"anna")], "method": "POST", "path": "/v1/chat/completions"}
+    asyncio.run(AskerContext(app)(scope, None, None))  # type: ignore[arg-type]
+    assert seen == ["anna"]
+    assert LocalContext.request.get(None) is None
 
 
 def test_a_space_is_recognised_by_its_environment() -> None:
