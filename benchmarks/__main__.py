@@ -10,7 +10,7 @@ import time
 
 from benchmarks.rows import Row, shown
 
-NAMES = ("start", "gate", "screening", "engine", "path", "load", "memory", "detoxify", "cycles", "gpu")
+NAMES = ("start", "gate", "screening", "engine", "path", "load", "memory", "detoxify", "cycles", "gpu", "peers")
 
 
 def main() -> int:

@@ -14,19 +14,31 @@ END = 2
 
 
 def converted(precision: str) -> Path:
-    """The folder that ONNX Runtime GenAI's model builder wrote for this precision (int4, int8, fp32).
+    """The folder that this project's own conversion made for this precision (int4, int8, fp32), checked.
 
-    It is made on first use under `BENCH_CACHE` (default: `playground-bench` in the user's cache folder), in about ten
-    seconds. Raises CalledProcessError when the builder fails.
+    It is made on first use, in about a minute. Raises PlaygroundError when the conversion fails.
     """
-    cache = _cache()
-    folder = cache / f"llama-135m-{precision}"
+    from playground.engines.conversion.job import convert  # noqa: PLC0415  the runners of peers have no playground
+    from playground.engines.conversion.request import ConversionRequest  # noqa: PLC0415
+
+    folder = cache() / f"llama-135m-{precision}-converted"
+    if not folder.exists():
+        convert(ConversionRequest(checkpoint(), folder, precision), lambda _: None, lambda: False)
+    return folder
+
+
+def built(precision: str) -> Path:
+    """The folder that ONNX Runtime GenAI's model builder writes without further ado, for its own Generator.
+
+    It is made on first use, in about ten seconds. Raises CalledProcessError when the builder fails.
+    """
+    folder = cache() / f"llama-135m-{precision}"
     if not (folder / "genai_config.json").exists():
         source = checkpoint()
         part = folder.with_suffix(".part")
         shutil.rmtree(part, ignore_errors=True)
         builder = [sys.executable, "-W", "ignore", "-m", "onnxruntime_genai.models.builder"]
-        options = ["-i", str(source), "-o", str(part), "-p", precision, "-e", "cpu", "-c", str(cache / "builder")]
+        options = ["-i", str(source), "-o", str(part), "-p", precision, "-e", "cpu", "-c", str(cache() / "builder")]
         subprocess.run([*builder, *options], check=True, capture_output=True, timeout=600)
         part.rename(folder)
     return folder
@@ -34,7 +46,7 @@ def converted(precision: str) -> Path:
 
 def checkpoint() -> Path:
     """The folder as `transformers` saved it, in fp32 safetensors; made on first use."""
-    folder = _cache() / "llama-135m"
+    folder = cache() / "llama-135m"
     if (folder / "tokenizer_config.json").exists():
         return folder
     import torch  # noqa: PLC0415  only who measures this model pays for loading torch
@@ -61,7 +73,8 @@ def checkpoint() -> Path:
     return folder
 
 
-def _cache() -> Path:
+def cache() -> Path:
+    """Where benchmarks keep what they made: `BENCH_CACHE` (default: `playground-bench` in the user's cache folder)."""
     return Path(os.environ.get("BENCH_CACHE") or Path.home() / ".cache" / "playground-bench")
 
 

@@ -12,7 +12,7 @@ import statistics
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchmarks.checkpoint import converted
@@ -26,6 +26,8 @@ from playground.engines.model_runner import ModelRunner
 from playground.engines.tokenizer import parse_tokenizer
 
 ROUNDS = 9
+ANSWERS = (64, 128, 256, 512)
+GROWTH_ROUNDS = 3
 STREAMS = 8
 HISTORY = 2000
 NEW_TURNS = (16, 32, 64, 128)
@@ -63,6 +65,7 @@ def _measure(folder: Path, name: str, steps: int) -> Iterator[Row]:
     try:
         yield _memory_row(subject)
         yield from _decode_rows(subject)
+        yield from _growth_rows(subject)
         if subject.runner.capacity > HISTORY + max(NEW_TURNS):
             yield from _follow_up_rows(subject)
     finally:
@@ -103,6 +106,29 @@ def _decode_rows(subject: Subject) -> Iterator[Row]:
         ratios = [a.clock / b.clock for a, b in zip(rounds[one], rounds[other], strict=True)]
         detail = f"{_cpu(rounds[one]) / _cpu(rounds[other]):.3f} by CPU time"
         yield Row(f"{subject.name}: {one} / {other}", statistics.median(ratios), "x", bar, detail=detail)
+
+
+def _growth_rows(subject: Subject) -> Iterator[Row]:
+    """Whether an answer's cost grows with its length alone: what attention reads grows too, but little beside weights.
+
+    The same for conversations at once: the weights are read once for all.
+    """
+    lengths = [length for length in ANSWERS if length + 64 <= subject.runner.capacity]
+    costs: dict[int, list[float]] = {length: [] for length in lengths}
+    batches: dict[int, list[float]] = {count: [] for count in (1, 2, 4, STREAMS)}
+    for _ in range(GROWTH_ROUNDS):
+        for length, spent in costs.items():
+            spent.append(1 / _streams(replace(subject, steps=length), 1).cpu)
+        for count, spent in batches.items():
+            spent.append(1 / _streams(replace(subject, steps=ANSWERS[0]), count).cpu)
+    for length in lengths[1:]:
+        ratio = statistics.median(costs[length]) / statistics.median(costs[lengths[0]])
+        name = f"{subject.name}: CPU time per token of {length} tokens / of {lengths[0]}"
+        yield Row(name, ratio, "x", 1.3, at_least=False, detail=f"{1000 * statistics.median(costs[length]):.1f} ms")
+    for count in list(batches)[1:]:
+        ratio = statistics.median(batches[count]) / statistics.median(batches[1])
+        name = f"{subject.name}: CPU time per token of {count} at once / of one"
+        yield Row(name, ratio, "x", 1.0, at_least=False, detail=f"{1000 * statistics.median(batches[count]):.1f} ms")
 
 
 def _cpu(speeds: list[Speed]) -> float:

@@ -23,6 +23,7 @@ PREFIX = "PLAYGROUND_"
 OnAsk = Literal["auto", "always", "never"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 Device = Literal["auto", "cpu", "cuda"]
+ApiKeys = Literal["auto", "required", "off"]
 
 
 def _setting(default: Any, help: str, low: float | None = None, high: float | None = None) -> Any:
@@ -48,6 +49,9 @@ class Settings:
     fetch_on_ask: OnAsk = _setting(
         "auto", "download a model when somebody asks it something: always, never, or auto (only on loopback)"
     )
+    fetch_at_start: str = _setting("", "models to download when the server starts, by id, with commas between")
+    snapshot_dir: Path | None = _setting(None, "folder for copies of the SQLite database (empty: none)")
+    snapshot_seconds: int = _setting(60, "seconds between two copies of the database", 1, 86_400)
     default_model: str = _setting("pip", "model of a new conversation")
     policy: str = _setting("standard", "moderation policy: the name of a shipped one, or a TOML file")
     moderation_url: str = _setting("", "address of a /v1/moderations endpoint that every text is sent to (empty: none)")
@@ -55,6 +59,17 @@ class Settings:
     moderation_key: str = _secret("key for the moderation endpoint")
     keep_flagged_text: bool = _setting(False, "keep people's words with their reports of mistakes (true or false)")
     operator_token: str = _secret("token that opens the workbench (empty: the person at this machine only)")
+    api_keys: ApiKeys = _setting(
+        "auto", "who needs a key for /v1: auto (all but this machine), required (all), off (none)"
+    )
+    api_hosts: str = _setting(
+        "", "names under which /v1 answers, by commas (empty: any with a key, else loopback names)"
+    )
+    api_origins: str = _setting("", "web pages that may call /v1, by commas, as https://site.example (empty: none)")
+    api_requests_per_minute: int = _setting(120, "requests to /v1 per key or visitor and minute (0: any)", 0, 1_000_000)
+    api_tokens_per_day: int = _setting(0, "tokens per key or visitor and day, read and written (0: any)", 0, 10**12)
+    api_concurrent: int = _setting(16, "requests to /v1 at the same time per key or visitor (0: any)", 0, 10_000)
+    api_max_body_kb: int = _setting(2048, "largest request to /v1, in KiB", 1, 1_000_000)
     max_message_chars: int = _setting(32_000, "longest message accepted, in characters", 1, 10_000_000)
     max_runs: int = _setting(64, "answers written at the same time; further ones wait", 1, 10_000)
     max_models: int = _setting(2, "models kept loaded at the same time", 1, 64)
@@ -94,6 +109,20 @@ def load_settings(arguments: Sequence[str] | None = None, environment: Mapping[s
         if value is not None
     }
     return Settings(**values)
+
+
+@dataclass(frozen=True, slots=True)
+class Space:
+    """The Hugging Face Space that this process runs in: `owner/name`, and the host that its page is served at."""
+
+    id: str
+    host: str
+
+
+def read_space(environment: Mapping[str, str] | None = None) -> Space | None:
+    """The Space that this process runs in, None elsewhere."""
+    env = os.environ if environment is None else environment
+    return Space(env["SPACE_ID"], env.get("SPACE_HOST", "")) if env.get("SPACE_ID") else None
 
 
 def read_key(name: str, environment: Mapping[str, str] | None = None) -> str:

@@ -57,6 +57,7 @@ class Action(StrEnum):
 class Stage(StrEnum):
     """What a model is doing before it can answer."""
 
+    LEASING = "leasing"
     DOWNLOADING = "downloading"
     CONVERTING = "converting"
     LOADING = "loading"
@@ -69,8 +70,9 @@ class SamplingParams:
     """How the next token is chosen, per request.
 
     `temperature` 0 is greedy. `top_k` 0, `top_p` 1 and `min_p` 0 switch the respective filter off, and so does a
-    `repetition_penalty` of 1. `seed` None draws one. `logprobs` is the number of alternatives reported for every
-    token (None: none are computed).
+    `repetition_penalty` of 1. `presence_penalty` and `frequency_penalty` are taken off the logit of a token that is in
+    the answer already, once and once for every time (OpenAI's definition); 0 switches them off. `seed` None draws one.
+    `logprobs` is the number of alternatives reported for every token (None: none are computed).
 
     Raises ValueError, with a sentence naming the parameter, its value and the accepted range.
     """
@@ -84,6 +86,8 @@ class SamplingParams:
     seed: int | None = None
     stop: tuple[str, ...] = ()
     logprobs: int | None = None
+    presence_penalty: float = 0.0
+    frequency_penalty: float = 0.0
 
     def __post_init__(self) -> None:
         _within("temperature", self.temperature, 0.0, 5.0)
@@ -91,6 +95,8 @@ class SamplingParams:
         _within("top_k", self.top_k, 0, 1_000_000)
         _within("min_p", self.min_p, 0.0, 1.0)
         _within("repetition_penalty", self.repetition_penalty, 0.1, 10.0)
+        _within("presence_penalty", self.presence_penalty, -2.0, 2.0)
+        _within("frequency_penalty", self.frequency_penalty, -2.0, 2.0)
         _within("max_tokens", self.max_tokens, 1, 1_000_000)
         if self.seed is not None:
             _within("seed", self.seed, 0, 2**63 - 1)
@@ -250,6 +256,7 @@ class ChatRequest:
 
     `text` None asks again for an answer to `parent_id`, which then is a user's message (retry). Otherwise the text
     becomes a new user message below `parent_id` (None: the first message; an older message: an edit, as a branch).
+    `beginning` are tokens of the model that another answer begins with, when one is asked for again.
     `params` None takes the model's own defaults. `conversation_id` None starts a conversation.
     """
 
@@ -261,6 +268,7 @@ class ChatRequest:
     system_prompt: str = ""
     params: SamplingParams | None = None
     language: Language = "en"
+    beginning: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,6 +319,26 @@ class ReasoningDelta:
 
 
 @dataclass(frozen=True, slots=True)
+class TokenScore:
+    """A token of released text, its bytes, and its natural-log probability.
+
+    `top` are the most probable alternatives as (text, log-probability), without those that may not be shown.
+    """
+
+    text: str
+    data: bytes
+    logprob: float
+    top: tuple[tuple[str, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TokenScores:
+    """The tokens of the answer's text that the next TextDelta releases, as far as they may be shown."""
+
+    tokens: tuple[TokenScore, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Checking:
     """Text was written and is held back until it is screened; `held` counts its characters."""
 
@@ -319,9 +347,14 @@ class Checking:
 
 @dataclass(frozen=True, slots=True)
 class Blocked:
-    """The gate said no; this ends the run. The text is neither shown nor stored."""
+    """The gate said no; this ends the run. The text is neither shown nor stored.
+
+    `verdicts` are all decisions about the answer that people are told of; `usage` is what was computed until then.
+    """
 
     verdict: Verdict
+    usage: Usage = Usage()
+    verdicts: tuple[Verdict, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -343,4 +376,4 @@ class Failed:
     message: str
 
 
-ChatEvent = Queued | Loading | TextDelta | ReasoningDelta | Checking | Blocked | Finished | Failed
+ChatEvent = Queued | Loading | TokenScores | TextDelta | ReasoningDelta | Checking | Blocked | Finished | Failed

@@ -6,10 +6,14 @@ PlaygroundError                      code                  HTTP
 │   ├── UnknownModel                 unknown_model         404
 │   ├── UnknownConversation          unknown_conversation  404
 │   ├── UnknownDecision              unknown_decision      404
+│   ├── NoProbabilities              no_probabilities      400
 │   ├── MessageTooLong               message_too_long      413
 │   ├── ContextTooLong               context_too_long      400
 │   ├── NotTheOperator               not_the_operator      403
-│   └── Busy                         busy                  409
+│   ├── Busy                         busy                  409
+│   ├── KeyNeeded                    invalid_api_key       401   the API: no key, or one that is not in force
+│   ├── NotAllowed                   not_allowed           403   the API: this address or site may not ask
+│   └── LimitReached                 limit_reached         429   the API: asked too often, too much, or at once
 ├── ConfigError                      bad_config            500   the operator can mend it
 ├── EngineError                      engine_error          500
 │   ├── ModelLoadError               model_load_error      503
@@ -22,6 +26,9 @@ PlaygroundError                      code                  HTTP
 │   ├── RateLimited                  rate_limited          429   asked too often,
 │   ├── FilteredThere                filtered_there        502   stopping an answer with a filter of their own,
 │   ├── AnswerCut                    answer_cut            502   gone in the middle of an answer
+│   ├── GpuQuotaSpent                gpu_quota_spent       429   a lent graphics card: no more time today,
+│   ├── GpuTimeSpent                 gpu_time_spent        504   not long enough for this answer,
+│   ├── NoGpuFree                    no_gpu_free           503   all of them in use
 │   └── Cancelled                    cancelled             499   nobody waits for it any more
 ├── HubError                         hub_error             502   the model hub did not give what was asked for
 │   ├── HubUnreachable               hub_unreachable       503
@@ -84,6 +91,12 @@ class UnknownDecision(UserError):
     http_status = 404
 
 
+class NoProbabilities(UserError):
+    """The model's engine, or its server, does not show how probable tokens are."""
+
+    code = "no_probabilities"
+
+
 class MessageTooLong(UserError):
     """The message exceeds the server's limit on characters; the sentence gives both numbers."""
 
@@ -109,6 +122,31 @@ class Busy(UserError):
 
     code = "busy"
     http_status = 409
+
+
+class KeyNeeded(UserError):
+    """The API wants a key here, or the one that came is not in force."""
+
+    code = "invalid_api_key"
+    http_status = 401
+
+
+class NotAllowed(UserError):
+    """The request came under a name, or from a web page, that the operator has not allowed."""
+
+    code = "not_allowed"
+    http_status = 403
+
+
+class LimitReached(UserError):
+    """A key or a visitor asked too often, too much, or too many things at once; `retry_after` is in seconds."""
+
+    code = "limit_reached"
+    http_status = 429
+
+    def __init__(self, sentence: str, retry_after: float = 1.0) -> None:
+        super().__init__(sentence)
+        self.retry_after = retry_after
 
 
 class ConfigError(PlaygroundError):
@@ -191,6 +229,27 @@ class AnswerCut(EngineError):
 
     code = "answer_cut"
     http_status = 502
+
+
+class GpuQuotaSpent(EngineError):
+    """This person has had the time on lent graphics cards that there is for today."""
+
+    code = "gpu_quota_spent"
+    http_status = 429
+
+
+class GpuTimeSpent(EngineError):
+    """The answer needs a lent graphics card for longer than it is given."""
+
+    code = "gpu_time_spent"
+    http_status = 504
+
+
+class NoGpuFree(EngineError):
+    """Every graphics card that could be lent is in use."""
+
+    code = "no_gpu_free"
+    http_status = 503
 
 
 class Cancelled(EngineError):

@@ -8,22 +8,28 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+from sqlalchemy.engine import make_url
+
 from playground.arena.battles import Ring
+from playground.arena.parts import ArenaParts
 from playground.arena.room import MachineRoom
-from playground.arena.service import ArenaParts, ArenaService
+from playground.arena.service import ArenaService
 from playground.catalog.addresses import is_loopback
 from playground.catalog.catalog import SHIPPED, Catalog
 from playground.catalog.hub import Hub
 from playground.catalog.hub_client import HubClient
 from playground.catalog.machine import read_machine
 from playground.catalog.own_rows import FILE as OWN_ROWS
+from playground.catalog.spec import ModelSpec
+from playground.chat.inspection import Inspector
 from playground.chat.service import ChatService
 from playground.config import Settings
 from playground.domain import Direction
 from playground.engines.architectures import native_types
-from playground.engines.choice import choose_device, choose_engine, read_setup
-from playground.engines.contract import EngineOptions
+from playground.engines.choice import Setup, choose_device, choose_engine, read_setup
+from playground.engines.contract import EngineOptions, Progress
 from playground.engines.conversion.job import convert
+from playground.engines.lease import Lease
 from playground.engines.pool import EnginePool
 from playground.engines.registry import ENGINES, check_engine
 from playground.errors import (
@@ -53,10 +59,12 @@ from playground.storage.comparisons import ComparisonStore
 from playground.storage.conversations import ConversationStore
 from playground.storage.database import Database
 from playground.storage.decisions import DecisionStore
+from playground.storage.keys import KeyStore
 from playground.storage.migrations import migrate
 from playground.storage.reports import ReportStore
+from playground.storage.snapshots import Snapshots
 from playground.storage.votes import VoteStore
-from playground.text_models import EngineTextModel
+from playground.text_models import EngineTextModel, Prepare
 
 log = logging.getLogger(__name__)
 
@@ -72,11 +80,19 @@ class Services:
     moderator: Moderator
     decisions: DecisionStore
     chat: ChatService
+    inspector: Inspector
     reports: ReportDesk
     workbench: Workbench
     database: Database
     library: Library
     arena: ArenaService
+    keys: KeyStore
+    snapshots: Snapshots | None = None
+
+    @property
+    def lasting(self) -> bool:
+        """Whether what is stored outlives the disk of this machine, as far as the settings tell."""
+        return self.snapshots is not None or not self.settings.resolved_database_url.startswith("sqlite")
 
     def close(self) -> None:
         """End everything: running answers are stored as interrupted, then workers and connections end."""
@@ -85,37 +101,47 @@ class Services:
         self.pool.close()
         self.guard_pool.close()
         self.database.close()
+        if self.snapshots is not None:
+            self.snapshots.close()
 
 
-def build(settings: Settings) -> Services:
-    """Make everything from the settings; no model is loaded yet.
+def build(settings: Settings, lease: Lease | None = None, *, recover: bool = True) -> Services:
+    """Make everything from the settings; no model is loaded yet. `lease` is a graphics card that is lent per answer.
+
+    `recover` ends the answers that a server was writing when it ended; not while a server may be running.
 
     Raises ConfigError, PolicyError or StorageError, with a sentence for the operator.
     """
     catalog = _catalog(settings)
     policy = choose_policy(settings, choose_detectors(settings))
     _check_models(policy, catalog)
-    guard_pool = _guard_pool(settings, policy)
-    detectors = choose_detectors(settings, _text_models(settings, lambda: catalog, guard_pool))
+    pool = _pool(settings, settings.max_models, settings.model_idle_seconds, lease)
+    library = build_library(settings, catalog, pool, lease)
+    guard_pool = _guard_pool(settings, policy, lease)
+    text_models = _text_models(settings, lambda: catalog, guard_pool, partial(library.prepare, by_visitor=False))
+    detectors = choose_detectors(settings, text_models)
     fingerprint = Fingerprint(load_key(settings.data_dir))
     moderator = equip(policy, detectors, fingerprint)
     if (settings.data_dir / RULES_FILE).exists() and OwnRulesDetector.name not in policy.detectors[Direction.OUTPUT]:
         log.warning("the policy %s does not use %s: %s is not in force", policy.name, OwnRulesDetector.name, RULES_FILE)
-    database = _database(settings)
-    pool = _pool(settings, settings.max_models, settings.model_idle_seconds)
-    library = build_library(settings, catalog, pool)
-    decisions = DecisionStore(database)
+    snapshots = _snapshots(settings)
+    database = open_database(settings)
+    decisions, conversations = DecisionStore(database), ConversationStore(database)
     chat = ChatService(
         catalog=catalog,
         engines=pool,
         models=library,
         moderator=moderator,
-        conversations=ConversationStore(database),
+        conversations=conversations,
         decisions=decisions,
         max_message_chars=settings.max_message_chars,
         max_runs=settings.max_runs,
     )
-    chat.recover()
+    if recover:
+        chat.recover()
+    inspector = Inspector(
+        catalog=catalog, engines=pool, models=library, moderator=moderator, conversations=conversations
+    )
     reports = ReportStore(database)
     desk, workbench = _review(
         settings, detectors, moderator, decisions=decisions, reports=reports, fingerprint=fingerprint
@@ -128,12 +154,16 @@ def build(settings: Settings) -> Services:
         moderator=moderator,
         decisions=decisions,
         chat=chat,
+        inspector=inspector,
         reports=desk,
         workbench=workbench,
         database=database,
         library=library,
+        keys=KeyStore(database),
+        snapshots=snapshots,
         arena=_arena(
             settings,
+            lease,
             catalog=catalog,
             chat=chat,
             library=library,
@@ -146,6 +176,7 @@ def build(settings: Settings) -> Services:
 
 def _arena(
     settings: Settings,
+    lease: Lease | None,
     *,
     catalog: Catalog,
     chat: ChatService,
@@ -159,12 +190,14 @@ def _arena(
         ArenaParts(
             catalog=catalog,
             chat=chat,
+            engines=pool,
+            models=library,
             sides=ConversationStore(database, sides=True),
             chats=ConversationStore(database),
             comparisons=ComparisonStore(database),
             votes=VoteStore(database),
             ring=Ring(catalog, lambda spec: library.state(spec) in here),
-            memory=MachineRoom(library.plan, _planner(settings, pool).fit_together, pool.status),
+            memory=MachineRoom(library.plan, _planner(settings, pool, lease).fit_together, pool.status),
             fingerprint=fingerprint,
             max_models=settings.max_models,
         )
@@ -177,22 +210,27 @@ def _options(settings: Settings) -> EngineOptions:
     )
 
 
-def _pool(settings: Settings, max_models: int, idle_seconds: float) -> EnginePool:
+def _pool(settings: Settings, max_models: int, idle_seconds: float, lease: Lease | None = None) -> EnginePool:
     return EnginePool(
         _options(settings),
         max_models=max_models,
         idle_seconds=idle_seconds,
         start_seconds=settings.model_start_seconds,
         stall_seconds=settings.model_stall_seconds,
-        device_of=partial(choose_device, read_setup(), settings.device),
+        device_of=partial(choose_device, _setup(lease), settings.device),
+        lease=lease,
     )
 
 
-def _guard_pool(settings: Settings, policy: Policy) -> EnginePool:
+def _setup(lease: Lease | None) -> Setup:
+    return read_setup() if lease is None else lease.setup
+
+
+def _guard_pool(settings: Settings, policy: Policy, lease: Lease | None) -> EnginePool:
     """Places for every guard model of the policy, which stay loaded, and one for what the test box asks besides."""
     named = {name for names in policy.detectors.values() for name in names}
     guards = named & load_guards(*_guard_files(settings)).keys()
-    return _pool(settings, max_models=1 + len(guards), idle_seconds=0)
+    return _pool(settings, max_models=1 + len(guards), idle_seconds=0, lease=lease)
 
 
 def _guard_files(settings: Settings) -> tuple[Path, ...]:
@@ -201,21 +239,33 @@ def _guard_files(settings: Settings) -> tuple[Path, ...]:
 
 
 def _text_models(
-    settings: Settings, catalog: Callable[[], Catalog], pool: EnginePool
+    settings: Settings, catalog: Callable[[], Catalog], pool: EnginePool, prepare: Prepare | None = None
 ) -> Callable[[str], EngineTextModel]:
-    return partial(EngineTextModel, catalog=catalog, pool=pool, seconds=settings.model_stall_seconds)
+    return partial(EngineTextModel, catalog=catalog, pool=pool, seconds=settings.model_stall_seconds, prepare=prepare)
 
 
-def _planner(settings: Settings, loaded: Loaded | None) -> MemoryPlanner:
-    choose = partial(choose_engine, setup=read_setup(), wanted=settings.device)
-    return MemoryPlanner(choose, _options(settings), read_machine, loaded.status if loaded is not None else list)
+def _prepare(settings: Settings, spec: ModelSpec, progress: Progress, cancelled: Callable[[], bool]) -> ModelSpec:
+    """A guard's model made ready by a library of its own, for processes that serve nobody."""
+    library = build_library(settings, _catalog(settings))
+    try:
+        return library.prepare(spec, progress, cancelled, by_visitor=False)
+    finally:
+        library.close()
 
 
-def build_library(settings: Settings, catalog: Catalog, loaded: Loaded | None = None) -> Library:
+def _planner(settings: Settings, loaded: Loaded | None, lease: Lease | None) -> MemoryPlanner:
+    choose = partial(choose_engine, setup=_setup(lease), wanted=settings.device)
+    read = read_machine if lease is None else lease.read_machine
+    return MemoryPlanner(choose, _options(settings), read, loaded.status if loaded is not None else list)
+
+
+def build_library(
+    settings: Settings, catalog: Catalog, loaded: Loaded | None = None, lease: Lease | None = None
+) -> Library:
     """The models on this machine; nothing is asked of any hub yet. Raises ConfigError for a bad `hub_endpoint`."""
     client = HubClient(settings.hub_endpoint, offline=settings.offline)
-    choose = partial(choose_engine, setup=read_setup(), wanted=settings.device)
-    memory = _planner(settings, loaded)
+    choose = partial(choose_engine, setup=_setup(lease), wanted=settings.device)
+    memory = _planner(settings, loaded, lease)
     equipment = Equipment(
         engines=tuple(ENGINES),
         choose=choose,
@@ -282,7 +332,8 @@ def choose_detectors(
     them, made when they are first asked. Raises PolicyError when the operator's file of guard models is malformed.
     """
     if model_of is None:
-        model_of = _text_models(settings, partial(_catalog, settings), _pool(settings, settings.max_models, 0))
+        find = partial(_catalog, settings)
+        model_of = _text_models(settings, find, _pool(settings, settings.max_models, 0), partial(_prepare, settings))
     return {
         **guard_factories(model_of, *_guard_files(settings)),
         **DETECTORS,
@@ -334,7 +385,25 @@ def _catalog(settings: Settings) -> Catalog:
     return catalog
 
 
-def _database(settings: Settings) -> Database:
+def _snapshots(settings: Settings) -> Snapshots | None:
+    """Copies of the database, if they are wanted; the newest is put back where there is no database yet."""
+    if settings.snapshot_dir is None:
+        return None
+    url = make_url(settings.resolved_database_url)
+    if url.get_backend_name() != "sqlite" or not url.database:
+        raise ConfigError("snapshot_dir keeps copies of a SQLite file; empty it, and back this database up yourself.")
+    snapshots = Snapshots(Path(url.database), settings.snapshot_dir, settings.snapshot_seconds)
+    snapshots.restore()
+    return snapshots
+
+
+def open_votes(settings: Settings) -> VoteStore:
+    """The votes that are kept in the settings' database, without anything else being built. Raises StorageError."""
+    return VoteStore(open_database(settings))
+
+
+def open_database(settings: Settings) -> Database:
+    """The database, with every migration applied. Raises ConfigError or StorageError, which names it."""
     database = Database(settings.resolved_database_url)
     try:
         migrate(database)

@@ -18,13 +18,14 @@ from typing import cast
 from playground.catalog.catalog import Catalog
 from playground.catalog.spec import ModelSpec
 from playground.domain import Loading, Queued, SamplingParams
-from playground.engines.contract import Delta, Engine, Prompt, Tokenizer
+from playground.engines.contract import Delta, Engine, Progress, Prompt, Tokenizer
 from playground.engines.pool import EnginePool
 from playground.errors import DetectorUnavailable, EngineTimeout, PlaygroundError, UnknownModel
 from playground.moderation.contract import Completion, Piece
 
 logger = logging.getLogger(__name__)
 
+Prepare = Callable[[ModelSpec, Progress, Callable[[], bool]], ModelSpec]
 _SMALL_FILE = 2**20  # bytes; larger ones tell their version by name and size
 
 
@@ -32,13 +33,23 @@ class EngineTextModel:
     """The model `model_id` of a catalogue, on an engine of a pool; looked up and loaded when it is first asked.
 
     `seconds` bounds every call, loading included: a call that takes longer fails, while loading goes on for the next.
+    `prepare` brings a model that is not here yet and says how it runs.
     Safe to use from several threads.
     """
 
-    def __init__(self, model_id: str, catalog: Callable[[], Catalog], pool: EnginePool, *, seconds: float) -> None:
+    def __init__(
+        self,
+        model_id: str,
+        catalog: Callable[[], Catalog],
+        pool: EnginePool,
+        *,
+        seconds: float,
+        prepare: Prepare | None = None,
+    ) -> None:
         self._model_id = model_id
         self._catalog = catalog
         self._pool = pool
+        self._prepare = prepare
         self._seconds = seconds
         self._lock = threading.Lock()
         self._spec: ModelSpec | None = None
@@ -104,10 +115,16 @@ class EngineTextModel:
     def _found(self) -> ModelSpec:
         with self._lock:
             if self._spec is None:
-                self._spec = self._catalog().get(self._model_id)
+                self._spec = self._ready(self._catalog().get(self._model_id))
             if self._version == self._model_id and self._spec.path is not None and self._spec.path.is_dir():
                 self._version = f"{self._model_id}@{_revision(self._spec.path)}"
             return self._spec
+
+    def _ready(self, spec: ModelSpec) -> ModelSpec:
+        if self._prepare is None:
+            return spec
+        deadline = time.monotonic() + self._seconds
+        return self._prepare(spec, _ignore, lambda: time.monotonic() > deadline)
 
     @contextmanager
     def _failing(self) -> Iterator[None]:
@@ -123,6 +140,10 @@ class EngineTextModel:
         except (PlaygroundError, OSError) as error:
             logger.warning("the guard model %s failed: %s", self._model_id, type(error).__name__)
             raise DetectorUnavailable(f"The guard model {self._model_id} could not answer: {error}") from error
+
+
+def _ignore(news: Loading | Queued) -> None:
+    del news
 
 
 def _revision(folder: Path) -> str:

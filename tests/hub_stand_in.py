@@ -6,8 +6,8 @@
 
 It answers `/api/models` (search), `/api/models/ID[/revision/REV]` (with `blobs`), `/api/models/ID/tree/REV`,
 `/api/whoami-v2`, and `/ID/resolve/REV/PATH` with Range, ETag, X-Repo-Commit, X-Linked-Size and X-Linked-Etag; large
-files are redirected to a path of their own, as to a CDN. The first of `faults` that matches a path is
-what goes wrong with the request.
+files are redirected to a path of their own, as to a CDN. Spaces are in `hub_spaces.py`. The first of `faults` that
+matches a path is what goes wrong with the request.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
+
+from tests import hub_spaces
 
 _BLOCK = 16_384
 
@@ -89,6 +91,7 @@ class HubStandIn:
         self.repos: dict[str, Repo] = {}
         self.faults: list[Fault] = []
         self.seen: list[Seen] = []
+        self.state = hub_spaces.SpacesState()
         self._lock = threading.Lock()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self._server.daemon_threads = True
@@ -145,13 +148,15 @@ def git_sha1(content: bytes) -> str:
 
 
 def _handler(hub: HubStandIn) -> type[BaseHTTPRequestHandler]:
-    class Handler(_Handler):
+    class Handler(HubRequest):
         stand_in = hub
 
     return Handler
 
 
-class _Handler(BaseHTTPRequestHandler):
+class HubRequest(BaseHTTPRequestHandler):
+    """One request, and how it is answered."""
+
     stand_in: HubStandIn
     protocol_version = "HTTP/1.1"
 
@@ -160,6 +165,27 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_HEAD(self) -> None:
         self.do_GET()
+
+    def do_POST(self) -> None:
+        self.body = self.read_body()
+        self.do_GET()
+
+    def do_PUT(self) -> None:
+        self.do_POST()
+
+    def read_body(self) -> bytes:
+        """What was sent, whole or in chunks."""
+        if self.headers.get("Transfer-Encoding") != "chunked":
+            return self.rfile.read(int(self.headers.get("Content-Length", "0")))
+        parts = []
+        while size := int(self.rfile.readline(), 16):
+            parts.append(self.rfile.read(size))
+            self.rfile.readline()
+        self.rfile.readline()
+        return b"".join(parts)
+
+    def json(self) -> Any:
+        return json.loads(self.body)
 
     def do_GET(self) -> None:
         parts = urlsplit(self.path)
@@ -173,8 +199,10 @@ class _Handler(BaseHTTPRequestHandler):
         elif self.trouble.status:
             self.send(self.trouble.status, self.trouble.body or b"", self.trouble.headers)
         else:
-            for pattern, answer in _ROUTES:
-                if found := pattern.fullmatch(path):
+            for method, pattern, answer in (*_ROUTES, *hub_spaces.ROUTES):
+                if self.command.replace("HEAD", "GET") == method and (found := pattern.fullmatch(path)):
+                    if method != "GET":
+                        self.stand_in.state.writes.append(f"{method} {path}")
                     answer(self, *found.groups())
                     return
             self.refuse(404, "", "Sorry, we can't find the page you are looking for.")
@@ -305,12 +333,12 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 _NAME = r"([\w.-]+/[\w.-]+)"
-_ROUTES: tuple[tuple[re.Pattern[str], Callable[..., None]], ...] = (
-    (re.compile("/api/models"), _Handler.search),
-    (re.compile("/api/whoami-v2"), _Handler.who),
-    (re.compile(rf"/api/models/{_NAME}/tree/([^/]+)(?:/(.+))?"), _Handler.tree),
-    (re.compile(rf"/api/models/{_NAME}/revision/(.+)"), _Handler.info),
-    (re.compile(rf"/api/models/{_NAME}"), _Handler.info),
-    (re.compile(rf"/cdn/{_NAME}/(.+)"), _Handler.cdn),
-    (re.compile(rf"/{_NAME}/resolve/([^/]+)/(.+)"), _Handler.resolve),
+_ROUTES: tuple[tuple[str, re.Pattern[str], Callable[..., None]], ...] = (
+    ("GET", re.compile("/api/models"), HubRequest.search),
+    ("GET", re.compile("/api/whoami-v2"), HubRequest.who),
+    ("GET", re.compile(rf"/api/models/{_NAME}/tree/([^/]+)(?:/(.+))?"), HubRequest.tree),
+    ("GET", re.compile(rf"/api/models/{_NAME}/revision/(.+)"), HubRequest.info),
+    ("GET", re.compile(rf"/api/models/{_NAME}"), HubRequest.info),
+    ("GET", re.compile(rf"/cdn/{_NAME}/(.+)"), HubRequest.cdn),
+    ("GET", re.compile(rf"/{_NAME}/resolve/([^/]+)/(.+)"), HubRequest.resolve),
 )

@@ -14,16 +14,16 @@ from playground.config import PREFIX, Settings
 
 ROOT = Path(__file__).parents[1]
 HEAVY = ("torch", "transformers", "detoxify", "onnxruntime", "optimum", "onnx", "onnxruntime_genai")
-ROOMS = ("playground", "training", "benchmarks")
+ROOMS = ("playground", "training", "benchmarks", "spaces")
 
 START = """
 import sys
 from playground.config import load_settings
 from playground.services import build
-from playground.ui.app import create_app
+from playground.server import build_app
 services = build(load_settings([], {}))
 try:
-    create_app(services)
+    build_app(services)
 finally:
     services.close()
 print(",".join(sorted(name for name in sys.modules if "." not in name)))

@@ -14,14 +14,14 @@ from typing import Any
 
 import pytest
 
-from playground.catalog.catalog import SHIPPED, Catalog
+from playground.catalog.catalog import Catalog
 from playground.engines.contract import EngineOptions
 from playground.engines.pool import EnginePool
 from playground.errors import DetectorUnavailable
 from playground.moderation.contract import Completion, Piece
 from playground.text_models import EngineTextModel
 
-SHIPPED_MODELS = Catalog.load([SHIPPED])
+SHIPPED_MODELS = Catalog.load()
 PROMPT = (Piece("<|im_start|>user\n", markup=True), Piece("Hello!"), Piece("<|im_end|>\n", markup=True))
 
 

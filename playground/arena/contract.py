@@ -116,6 +116,27 @@ class ComparisonView:
 
 
 @dataclass(frozen=True, slots=True)
+class Surprise:
+    """An answer as one model reads it: its own tokens, each with its text and natural-log probability.
+
+    `mean` is that of the log-probabilities; `tokens_per_word` says how finely the tokenizer cuts (None: no words). An
+    answer too long for the model is read as far as its context reaches.
+    """
+
+    model_id: str
+    tokens: tuple[tuple[str, float], ...]
+    mean: float
+    tokens_per_word: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class SurpriseView:
+    """`readings[answer][reader]`: the newest answer of each side, as the model of each side reads it."""
+
+    readings: tuple[tuple[Surprise, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class TableChoice:
     """Which votes the leaderboard counts, and how. `modes` are values of `Mode`, and "imported" for votes from files.
 
@@ -194,6 +215,13 @@ class Arena(Protocol):
 
     def next_duel(self, owner: str) -> ComparisonView | None:
         """The next pair of answers of a batch to be graded, blind; None when none waits."""
+        ...
+
+    def surprise(self, owner: str, comparison_id: str) -> SurpriseView:
+        """How probable each model finds each answer; not while blind.
+
+        Raises InvalidRequest while there is no answer on each side, Busy while one is written, NoProbabilities.
+        """
         ...
 
     def leaderboard(self, choice: TableChoice) -> Leaderboard:

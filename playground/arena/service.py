@@ -10,12 +10,12 @@ import random
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, get_args
 
 from playground.arena.ballot import fill_ballot
-from playground.arena.battles import Memory, Ring, choose_schedule
+from playground.arena.battles import choose_schedule
 from playground.arena.contract import (
     MOST_SIDES,
     Comparison,
@@ -23,21 +23,21 @@ from playground.arena.contract import (
     Mode,
     Schedule,
     SideRequest,
+    SurpriseView,
     TableChoice,
     Winner,
 )
+from playground.arena.duel import Duel
 from playground.arena.live import Live
-from playground.arena.pace import CHARS_PER_SECOND
+from playground.arena.parts import ArenaParts
+from playground.arena.sides import SideMaker
 from playground.arena.sight import Sight, comparison_of, is_blind, shown_comparison, sides_owner
 from playground.arena.standings import Standings
-from playground.catalog.catalog import Catalog
+from playground.arena.surprise import Reader, read_answers
 from playground.chat.incoming import check_id
-from playground.chat.service import ChatService
-from playground.domain import Blocked, ChatRequest, Conversation, Language, Message, new_id
+from playground.domain import Blocked, ChatRequest, Language, Message, new_id
 from playground.errors import Busy, InvalidRequest, OutOfMemory
-from playground.storage.comparisons import ComparisonStore, KeptComparison, KeptSide
-from playground.storage.conversations import ConversationStore
-from playground.storage.votes import VoteStore
+from playground.storage.comparisons import KeptComparison, KeptSide
 
 if TYPE_CHECKING:
     from playground.arena.leaderboard import Leaderboard
@@ -46,32 +46,13 @@ _LOOK_SECONDS = 1 / 15
 _MOST_LIVE = 512
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ArenaParts:
-    """What the arena is made of. `sides` sees the sides' conversations, `chats` the ordinary ones.
-
-    `max_models` is how many models may be loaded at once, `chars_per_second` how fast blind answers appear at most.
-    """
-
-    catalog: Catalog
-    chat: ChatService
-    sides: ConversationStore
-    chats: ConversationStore
-    comparisons: ComparisonStore
-    votes: VoteStore
-    ring: Ring
-    memory: Memory
-    fingerprint: Callable[[str], str]
-    max_models: int
-    chars_per_second: float = CHARS_PER_SECOND
-
-
 class ArenaService:
     """See `contract.Arena`."""
 
     def __init__(self, parts: ArenaParts) -> None:
         self._parts = parts
         self._chat = parts.chat.over(parts.sides)
+        self._sides = SideMaker(parts, self._chat)
         self._standings = Standings(parts.votes)
         self._sight = Sight(parts.catalog, parts.memory, parts.votes, parts.chars_per_second)
         self._random = random.SystemRandom()
@@ -88,7 +69,7 @@ class ArenaService:
             raise InvalidRequest(f"A comparison has two to {MOST_SIDES} models. Choose as many.")
         comparison_id = new_id()
         schedule = self._schedule([side.model_id for side in sides])
-        conversations = [self._new_side(owner, comparison_id, side, language, ()) for side in sides]
+        conversations = [self._sides.make(owner, comparison_id, side, language, ()) for side in sides]
         kept = KeptComparison(
             id=comparison_id, owner=owner, mode=mode.value, schedule=schedule.value, language=language
         )
@@ -162,7 +143,7 @@ class ArenaService:
                 if position < len(ids):
                     self.stop(owner, comparison_id, position)
                 ids[position : position + 1] = [
-                    self._new_side(owner, comparison_id, request, live.kept.language, first)
+                    self._sides.make(owner, comparison_id, request, live.kept.language, first)
                 ]
             self._parts.comparisons.put_sides(owner, comparison_id, ids)
             self._reload(live)
@@ -215,19 +196,7 @@ class ArenaService:
             kept = _side_at(live.kept, position)
             if live.runs([kept]):
                 raise Busy("An answer is still being written. Wait for it, or stop it first.")
-            copied = _copies(self._messages(live.kept, kept))
-            if not copied:
-                raise InvalidRequest("There is nothing on this side yet. Ask something first.")
-            conversation = Conversation(
-                owner,
-                title=live.kept.title,
-                model_id=kept.model_id,
-                system_prompt=kept.system_prompt,
-                params=kept.params,
-                leaf_id=copied[-1].id,
-            )
-            self._parts.chats.add(conversation, copied)
-            return conversation.id
+            return self._sides.open_as_chat(live.kept, kept, self._messages(live.kept, kept))
 
     def listed(self, owner: str) -> list[Comparison]:
         """The newest comparisons first."""
@@ -238,9 +207,30 @@ class ArenaService:
         comparison_id = self._parts.comparisons.claim(owner)
         return None if comparison_id is None else self.view(owner, comparison_id)
 
+    def surprise(self, owner: str, comparison_id: str) -> SurpriseView:
+        """How probable each model finds each answer; not while blind."""
+        live = self._of(owner, comparison_id)
+        with live.lock:
+            if is_blind(live.kept):
+                raise InvalidRequest("Vote first; then the models can read each other's answers.")
+            if live.running:
+                raise Busy("An answer is still being written. Wait for it, or stop it first.")
+            kept = live.kept
+            branches = [self._messages(kept, side) for side in kept.sides]
+        specs = [self._parts.catalog.get(side.model_id) for side in kept.sides]
+        readers = [
+            Reader(spec, side.params or spec.defaults, side.system_prompt)
+            for spec, side in zip(specs, kept.sides, strict=True)
+        ]
+        return read_answers(self._parts.engines, self._parts.models, readers, branches)
+
     def leaderboard(self, choice: TableChoice) -> Leaderboard:
         """The table of these votes."""
         return self._standings.leaderboard(choice)
+
+    def duel(self, questions: Sequence[str], models: Sequence[str]) -> Duel:
+        """A batch of questions to models. Raises UnknownModel, InvalidRequest."""
+        return Duel(self._parts, questions, models)
 
     @property
     def standings(self) -> Standings:
@@ -271,26 +261,6 @@ class ArenaService:
 
     def _messages(self, kept: KeptComparison, side: KeptSide) -> tuple[Message, ...]:
         return self._chat.thread(sides_owner(kept), side.conversation_id).messages
-
-    def _new_side(
-        self,
-        owner: str,
-        comparison_id: str,
-        side: SideRequest,
-        language: Language,
-        earlier: Sequence[Message],
-    ) -> str:
-        """A side's conversation, with its system prompt through the gate; returns its id."""
-        conversation = Conversation(
-            owner, comparison_id=comparison_id, model_id=self._parts.catalog.get(side.model_id).id, params=side.params
-        )
-        copied = _copies(earlier)
-        if copied:
-            conversation = replace(conversation, leaf_id=copied[-1].id)
-        self._parts.sides.add(conversation, copied)
-        if side.system_prompt.strip():
-            self._chat.configure(owner, conversation.id, system_prompt=side.system_prompt, language=language)
-        return conversation.id
 
     def _schedule(self, model_ids: Sequence[str]) -> Schedule:
         """Together or in turn. Raises UnknownModel, InvalidRequest, OutOfMemory."""
@@ -348,11 +318,3 @@ def _side_at(kept: KeptComparison, position: int) -> KeptSide:
     if not 0 <= position < len(kept.sides):
         raise InvalidRequest(f"There is no side {position + 1}; this comparison has {len(kept.sides)}.")
     return kept.sides[position]
-
-
-def _copies(messages: Sequence[Message]) -> list[Message]:
-    """The same turns as other messages, one below the other."""
-    copied: list[Message] = []
-    for message in messages:
-        copied.append(replace(message, id=new_id(), parent_id=copied[-1].id if copied else None))
-    return copied

@@ -53,6 +53,15 @@ class Standings:
             self._refresh()
             return self._chosen(choice)
 
+    def count(self) -> dict[str, int]:
+        """How many votes there are, by mode."""
+        with self._lock:
+            self._refresh()
+            counts = dict.fromkeys(MODES, 0)
+            for vote in self._votes.values():
+                counts[_mode(vote)] += 1
+        return counts
+
     def rows(self) -> list[dict[str, Any]]:
         """Every vote as a row for `vote_files.write_votes`."""
         with self._lock:
@@ -85,13 +94,20 @@ class Standings:
             session=[vote.session for vote in chosen],
             prompt=[vote.prompt_hash for vote in chosen],
             styles=_styles(chosen) if choice.style else None,
+            labels={
+                "language": [vote.language for vote in chosen],
+                "category": [vote.category for vote in chosen],
+            },
         )
 
 
+def _mode(vote: Vote) -> str:
+    return "imported" if vote.imported else vote.mode
+
+
 def _counts(vote: Vote, choice: TableChoice) -> bool:
-    mode = "imported" if vote.imported else vote.mode
     return (
-        mode in choice.modes
+        _mode(vote) in choice.modes
         and (choice.tainted or not vote.tainted)
         and choice.language in ("", vote.language)
         and choice.category in ("", vote.category)

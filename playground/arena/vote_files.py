@@ -2,7 +2,8 @@
 
 A file needs the columns `model_a`, `model_b` and `winner` (`model_a`, `model_b`, `tie`, `tie (bothbad)`). It may have
 `session` (in the arena's files `judge`), `prompt` (`question_id`), `language`, `category`, and the answers, from which
-style is read: `answer_a` and `answer_b`, or `conversation_a` and `conversation_b` as lists of turns.
+style is read: `answer_a` and `answer_b`, or `conversation_a` and `conversation_b` as lists of turns; or the counts of
+style themselves (`length_a`, `headers_a`, ...), which `arena export` writes.
 """
 
 from __future__ import annotations
@@ -12,13 +13,13 @@ import csv
 import gzip
 import io
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from playground.arena.style import compare_styles, measure_style, scale_styles
+from playground.arena.style import FEATURES, Style, compare_styles, measure_style, scale_styles
 from playground.arena.votes import Votes, build_votes
 from playground.errors import InvalidRequest
 
@@ -35,6 +36,11 @@ def read_votes(path: Path) -> Votes:
 
     Raises InvalidRequest when it cannot be read, a column is missing, or a row is wrong.
     """
+    return votes_from_table(read_table(path))
+
+
+def read_table(path: Path) -> Table:
+    """The columns of a file of votes as they are. Raises InvalidRequest when it cannot be read."""
     kind = path.suffixes[-2] if path.suffix == ".gz" and len(path.suffixes) > 1 else path.suffix
     if kind not in READERS:
         raise InvalidRequest(f"{path.name}: votes are read from {', '.join(sorted(READERS))}. Choose such a file.")
@@ -42,11 +48,10 @@ def read_votes(path: Path) -> Votes:
         if path.stat().st_size > MAX_FILE_BYTES:
             raise InvalidRequest(f"{path.name} is larger than {MAX_FILE_BYTES // 2**30} GiB. Split it.")
         data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-        table = READERS[kind](data)
+        return READERS[kind](data)
     except (OSError, EOFError, ValueError, RecursionError, csv.Error) as error:
         reason = f"{error}".splitlines()[0] if f"{error}" else type(error).__name__
         raise InvalidRequest(f"{path.name} cannot be read as votes: {reason:.200}") from error
-    return votes_from_table(table)
 
 
 def votes_from_table(table: Mapping[str, Sequence[Any]]) -> Votes:
@@ -60,24 +65,39 @@ def votes_from_table(table: Mapping[str, Sequence[Any]]) -> Votes:
         [str(name) for name in table["model_a"]],
         [str(name) for name in table["model_b"]],
         [str(word) for word in table["winner"]],
-        session=_first(table, _ALIASES["session"]),
-        prompt=_first(table, _ALIASES["prompt"]),
+        session=column_of(table, "session"),
+        prompt=column_of(table, "prompt"),
         styles=_styles(table),
         labels={name: [str(item) for item in table[name]] for name in _LABELS if name in table},
     )
 
 
-def _first(table: Mapping[str, Sequence[Any]], names: Iterable[str]) -> Sequence[Any] | None:
-    return next((table[name] for name in names if name in table), None)
+def column_of(table: Mapping[str, Sequence[Any]], name: str) -> Sequence[Any] | None:
+    """A column under any of the names it goes by; None when the table has none of them."""
+    return next((table[alias] for alias in _ALIASES[name] if alias in table), None)
 
 
-def _styles(table: Mapping[str, Sequence[Any]]) -> Any:
+def answer_styles(table: Mapping[str, Sequence[Any]]) -> list[tuple[Style, Style]] | None:
+    """The styles of both answers of every vote, from the answers or from counts of them; None without either."""
     for first, second in _ANSWERS:
         if first in table and second in table:
             pairs = zip(table[first], table[second], strict=True)
-            rows = [compare_styles(measure_style(_answer(a)), measure_style(_answer(b))) for a, b in pairs]
-            return scale_styles(np.array(rows, dtype=np.float64))
-    return None
+            return [(measure_style(_answer(a)), measure_style(_answer(b))) for a, b in pairs]
+    counts = [[table.get(f"{name}_{side}") for name in FEATURES] for side in ("a", "b")]
+    if any(column is None or any(value in (None, "") for value in column) for side in counts for column in side):
+        return None
+    left, right = (zip(*(column for column in side if column is not None), strict=True) for side in counts)
+    try:
+        return [(Style(*map(int, a)), Style(*map(int, b))) for a, b in zip(left, right, strict=True)]
+    except ValueError as error:
+        raise InvalidRequest(f"The columns of style must hold whole numbers: {', '.join(FEATURES)}.") from error
+
+
+def _styles(table: Mapping[str, Sequence[Any]]) -> Any:
+    styles = answer_styles(table)
+    if styles is None:
+        return None
+    return scale_styles(np.array([compare_styles(first, second) for first, second in styles], dtype=np.float64))
 
 
 def _answer(value: Any) -> str:

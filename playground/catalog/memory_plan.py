@@ -87,13 +87,13 @@ class Runtime:
 
 # How onnxruntime 1.32 rearranges matrices while it loads them, by the same measurement as below.
 _REARRANGED = {"int4": 1.5, "int8": 1.25, "fp16": 1.4, "bf16": 1.4, "fp32": 1.4}
-# By engine and device. onnx on the CPU is measured: `python -m benchmarks memory` loads Pip and two random Llamas of
-# SmolLM2's shapes in real workers. Resident MiB after loading (at most while loading), 2026-11: Pip int8 83, fp32 92;
-# 135M int4 213 (223), int8 264 (287), fp32 705 (809); 360M int4 415 (433), int8 566 (606). A prompt of 4,000 tokens
-# then took 215 MiB more with the 135M, of which 176 are its keys and values. int8 leaves most of its embedding table
-# on disk, so its plan is the most above what it takes. torch's base is what importing torch and transformers takes
-# (365 MiB, 2026-11). What a GPU needs beside the weights is assumed, not measured: half a GiB for a CUDA context and
-# as much for workspaces.
+# By engine and device. onnx on the CPU is measured in real workers, on Pip and two random Llamas of SmolLM2's shapes;
+# `python -m benchmarks memory` repeats Pip and the 135M with a shorter prompt. Resident MiB after loading (at most
+# while loading), 2026-11: Pip int8 83, fp32 92; 135M int4 213 (223), int8 264 (287), fp32 705 (809); 360M int4 415
+# (433), int8 566 (606). A prompt of 4,000 tokens then took 215 MiB more with the 135M, of which 176 are its keys and
+# values. int8 leaves most of its embedding table on disk, so its plan is the most above what it takes. torch's base
+# is what importing torch and transformers takes (365 MiB, 2026-11). What a GPU needs beside the weights is assumed,
+# not measured: half a GiB for a CUDA context and as much for workspaces.
 RUNTIMES: dict[tuple[str, str], Runtime] = {
     ("onnx", "cpu"): Runtime(float_bytes=4, base_bytes=80 * _MIB, loading=_REARRANGED),
     ("onnx", "cuda"): Runtime(float_bytes=2, base_bytes=1024 * _MIB),

@@ -13,6 +13,7 @@ from typing import Protocol, cast
 from playground.catalog.spec import ModelSpec
 from playground.chat import prompting
 from playground.chat.draft import Draft
+from playground.chat.keeping import AnswerStore, Unkept
 from playground.chat.run import Run
 from playground.domain import (
     Direction,
@@ -26,10 +27,17 @@ from playground.domain import (
     Usage,
 )
 from playground.engines.contract import Delta, Engine, Progress, Tokenizer
-from playground.errors import AnswerCut, Cancelled, InternalError, PlaygroundError, StorageError, WorkerDied
+from playground.errors import (
+    AnswerCut,
+    Cancelled,
+    InternalError,
+    InvalidRequest,
+    PlaygroundError,
+    StorageError,
+    WorkerDied,
+)
 from playground.moderation.contract import Moderator, OutputGuard
 from playground.moderation.redaction import guess_language
-from playground.storage.conversations import ConversationStore
 from playground.storage.decisions import DecisionStore
 
 log = logging.getLogger(__name__)
@@ -61,7 +69,10 @@ class Preparation(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What a run has to do. `branch` ends with the question; `answer` is the stored, empty message to fill."""
+    """What a run has to do. `branch` ends with the question; `answer` is the stored, empty message to fill.
+
+    `beginning` are the tokens that the answer begins with. `conversation_id` None: nothing of it is kept.
+    """
 
     spec: ModelSpec
     branch: tuple[Message, ...]
@@ -69,7 +80,8 @@ class Task:
     params: SamplingParams
     system_prompt: str
     language: Language
-    conversation_id: str
+    conversation_id: str | None
+    beginning: tuple[int, ...] = ()
 
 
 class Answerer:
@@ -80,7 +92,7 @@ class Answerer:
         engines: EngineSource,
         models: Preparation | None,
         moderator: Moderator,
-        store: ConversationStore,
+        store: AnswerStore,
         decisions: DecisionStore,
     ) -> None:
         self._engines = engines
@@ -89,7 +101,7 @@ class Answerer:
         self._store = store
         self._decisions = decisions
 
-    def over(self, store: ConversationStore) -> Answerer:
+    def over(self, store: AnswerStore) -> Answerer:
         """The same, with its answers in another store."""
         return Answerer(self._engines, self._models, self._moderator, store, self._decisions)
 
@@ -102,7 +114,9 @@ class Answerer:
             asked = [message.content for message in task.branch]
             return self._moderator.guard(Direction.OUTPUT, context=asked, language=language, model_id=task.spec.id)
 
-        draft = Draft(run, task.answer, self._store, new_guard, task.spec.reasoning_tags)
+        store = Unkept() if task.conversation_id is None else self._store
+        tells_tokens = task.params.logprobs is not None
+        draft = Draft(run, task.answer, store, new_guard, task.spec.reasoning_tags, tells_tokens=tells_tokens)
         outcome = _Outcome(run)
         failure = _attempt(run, lambda: self._write(run, task, draft, outcome))
         failure = _attempt(run, draft.close) or failure
@@ -132,17 +146,20 @@ class Answerer:
                 system_prompt=task.system_prompt,
                 tokenizer=self._engines.tokenizer(spec),
                 context_length=engine.capabilities.context_length,  # memory may allow less than the model was made for
+                beginning=task.beginning,
             )
             draft.dropped_messages = built.dropped_messages
+            _check_able(spec, engine, task.params)
             _stop_here(run)
-            outcome.begin(len(built.prompt.token_ids))
+            outcome.begin(len(built.prompt.token_ids) - built.prompt.answered)
             generated = engine.generate(built.prompt, built.params, tell)
             with closing(cast("Generator[Delta]", generated)) as pieces:
                 for piece in pieces:
                     outcome.take(piece)
                     if piece.text or piece.reasoning:
                         run.count_piece()
-                        draft.write(piece.text, piece.reasoning)
+                    if piece.text or piece.reasoning or piece.logprobs:
+                        draft.write(piece.text, piece.reasoning, piece.logprobs)
                     if run.stopping or draft.blocked or piece.finish_reason is not None:
                         return
 
@@ -191,6 +208,11 @@ class _Outcome:
         if not self._first:
             return Timings(queued=self._queued)
         return Timings(self._queued, self._first - self._began, self._latest - self._first)
+
+
+def _check_able(spec: ModelSpec, engine: Engine, params: SamplingParams) -> None:
+    if params.logprobs is not None and not engine.capabilities.logprobs:
+        raise InvalidRequest(f"{spec.name} cannot tell log-probabilities. Ask without logprobs, or another model.")
 
 
 def _stop_here(run: Run) -> None:

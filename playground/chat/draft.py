@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from playground.chat.reasoning import Kind, ReasoningSplitter
+from playground.chat.keeping import AnswerStore
+from playground.chat.reasoning import Kind, Part, ReasoningSplitter
 from playground.chat.run import Run
+from playground.chat.token_trail import TokenTrail
 from playground.domain import (
     Blocked,
     Checking,
@@ -19,12 +21,13 @@ from playground.domain import (
     ReasoningDelta,
     TextDelta,
     Timings,
+    TokenScores,
     Usage,
     Verdict,
 )
+from playground.engines.contract import TokenLogprob
 from playground.errors import PlaygroundError, StorageError
 from playground.moderation.contract import OutputGuard, Screened
-from playground.storage.conversations import ConversationStore
 
 log = logging.getLogger(__name__)
 
@@ -36,22 +39,26 @@ CHECKING_SECONDS = 0.25
 class Draft:
     """One answer, from its first piece to its end. Only released text is ever kept, shown or stored.
 
-    `new_guard` makes the guard for a stream: one for the answer, one for every stretch of reasoning.
+    `new_guard` makes the guard for a stream: one for the answer, one for every stretch of reasoning. `tells_tokens`:
+    watchers are told the tokens of what is released.
     """
 
     def __init__(
         self,
         run: Run,
         answer: Message,
-        store: ConversationStore,
+        store: AnswerStore,
         new_guard: Callable[[], OutputGuard],
         reasoning_tags: tuple[str, str] | None = None,
+        *,
+        tells_tokens: bool = False,
     ) -> None:
         self._run = run
         self._answer = answer
         self._store = store
         self._new_guard = new_guard
         self._splitter = ReasoningSplitter(reasoning_tags)
+        self._trail = TokenTrail(new_guard) if tells_tokens else None
         self._guards: dict[Kind, OutputGuard] = {}
         self._texts: dict[Kind, list[str]] = {TextDelta: [], ReasoningDelta: []}
         self._settled: list[Verdict] = []
@@ -75,20 +82,20 @@ class Draft:
     def _told(self) -> tuple[Verdict, ...]:
         return tuple(verdict for verdict in self.verdicts if not verdict.silent)
 
-    def write(self, piece: str, reasoning: str = "") -> None:
+    def write(self, piece: str, reasoning: str = "", tokens: Sequence[TokenLogprob] = ()) -> None:
         """Take in what the model wrote, and thought if that came apart; release what is cleared by now."""
         if reasoning:
             self._screen(ReasoningDelta, reasoning)
-        for kind, text in self._splitter.feed(piece):
-            self._screen(kind, text)
+        if self._trail:
+            self._trail.write(piece, tokens)
+        self._take(self._splitter.feed(piece))
         self._tell_held()
         if self._unsaved and time.monotonic() >= self._save_at:
             self._save_progress()
 
     def close(self) -> None:
         """Nothing more will be written: screen what is still held back, and release it or drop it."""
-        for kind, text in self._splitter.finish():
-            self._screen(kind, text)
+        self._take(self._splitter.finish())
         for kind in list(self._guards):
             self._close_guard(kind)
 
@@ -104,7 +111,7 @@ class Draft:
         )
         self._store.finish(stored)
         if self._blocked:
-            self._run.emit(Blocked(self._blocked))
+            self._run.emit(Blocked(self._blocked, usage, verdicts))
         else:
             self._run.emit(Finished(reason, usage, timings, self.dropped_messages, verdicts))
 
@@ -125,6 +132,15 @@ class Draft:
             dropped_messages=self.dropped_messages,
         )
 
+    def _take(self, parts: Sequence[Part]) -> None:
+        if self._trail:
+            for part in parts:
+                if part.kind is TextDelta:
+                    self._trail.place(part.start, part.text)
+            self._trail.settle(self._splitter.read)
+        for part in parts:
+            self._screen(part.kind, part.text)
+
     def _screen(self, kind: Kind, text: str) -> None:
         if self._blocked:
             return
@@ -132,18 +148,20 @@ class Draft:
             self._close_guard(ReasoningDelta)
         if kind not in self._guards:
             self._guards[kind] = self._new_guard()
-        self._release(kind, self._guards[kind].feed(text))
+        self._release(kind, self._guards[kind].feed(text), self._guards[kind].held)
 
     def _close_guard(self, kind: Kind) -> None:
         guard = self._guards.get(kind)
         if guard is None:
             return
         if not self._blocked:
-            self._release(kind, guard.finish())
+            self._release(kind, guard.finish(), 0)
         self._settled.extend(guard.verdicts)
         del self._guards[kind]
 
-    def _release(self, kind: Kind, screened: Screened) -> None:
+    def _release(self, kind: Kind, screened: Screened, held: int) -> None:
+        if self._trail and kind is TextDelta and (tokens := self._trail.release(screened, held)):
+            self._run.emit(TokenScores(tokens))
         if screened.text:
             self._texts[kind].append(screened.text)
             self._unsaved = True

@@ -30,6 +30,8 @@ def checked(request: ChatRequest, limit: int) -> ChatRequest:
         raise InvalidRequest("The message to go on from does not exist. Reload the page and try again.")
     if request.text is None and (request.conversation_id is None or request.parent_id is None):
         raise InvalidRequest("There is no question to answer again. Write a message first.")
+    if request.text is not None and request.beginning:
+        raise InvalidRequest("Only an answer that is asked for again can be given a beginning. Leave one of them out.")
     text = None if request.text is None else clean_message(request.text, limit)
     return replace(request, text=text, system_prompt=clean_prompt(request.system_prompt, limit))
 

@@ -9,7 +9,7 @@ from itertools import pairwise
 from playground.catalog.spec import ModelSpec
 from playground.domain import FinishReason, Message, SamplingParams
 from playground.engines.contract import Prompt, Tokenizer, Turn
-from playground.errors import ContextTooLong
+from playground.errors import ContextTooLong, InvalidRequest
 
 Exchange = tuple[Message, Message]
 STEP = 4
@@ -18,11 +18,16 @@ LEFT_OUT = frozenset({FinishReason.CONTENT_FILTER, FinishReason.ERROR})
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """A prompt, the parameters with `max_tokens` that fit beside it, and how many messages did not fit."""
+    """A prompt, the parameters with `max_tokens` that fit beside it, and the messages that did not fit."""
 
     prompt: Prompt
     params: SamplingParams
-    dropped_messages: int
+    dropped: tuple[Message, ...]
+
+    @property
+    def dropped_messages(self) -> int:
+        """How many did not fit."""
+        return len(self.dropped)
 
 
 def build(
@@ -33,6 +38,7 @@ def build(
     system_prompt: str = "",
     tokenizer: Tokenizer | None = None,
     context_length: int = 0,
+    beginning: tuple[int, ...] = (),
 ) -> Built:
     """What the model receives of `branch`, which ends with the question; `context_length` 0 takes that of `spec`.
 
@@ -41,14 +47,17 @@ def build(
     beside the answer (`max_tokens`, but at most half of the context). What did not fit is counted. A long history
     gives way `STEP` exchanges at a time: most prompts then begin like the one before, and the engine need not compute
     that again. Without a tokenizer only the number of exchanges limits the history; the engine knows its context.
+    `beginning` are tokens of the answer; `max_tokens` counts them.
 
-    Raises ContextTooLong when the question alone does not fit.
+    Raises ContextTooLong when the question alone does not fit; InvalidRequest for a beginning without a tokenizer.
     """
     question = branch[-1]
-    exchanges = _exchanges(branch[:-1])
+    exchanges = answered_questions(branch[:-1])
     start = 0 if spec.history_turns is None else max(0, len(exchanges) - spec.history_turns)
     if tokenizer is None:
-        return Built(Prompt(_turns(system_prompt, exchanges[start:], question)), params, 2 * start)
+        if beginning:
+            raise InvalidRequest(f"{spec.name} runs elsewhere and cannot go on from a token. Choose another model.")
+        return Built(Prompt(_turns(system_prompt, exchanges[start:], question)), params, _messages(exchanges[:start]))
     context = context_length or spec.context_length
     room = context - min(params.max_tokens, context // 2)
     start = _likely(exchanges, start, tokenizer, room)
@@ -61,10 +70,16 @@ def build(
             raise ContextTooLong(_too_long(spec, len(tokens), room))
         start = _stepped(start + 1, len(exchanges))
     fitting = replace(params, max_tokens=min(params.max_tokens, context - len(tokens)))
-    return Built(Prompt(turns, tuple(tokens)), fitting, 2 * start)
+    prompt = Prompt(turns, (*tokens, *beginning), len(beginning))
+    return Built(prompt, fitting, _messages(exchanges[:start]))
 
 
-def _exchanges(earlier: Sequence[Message]) -> list[Exchange]:
+def _messages(exchanges: Sequence[Exchange]) -> tuple[Message, ...]:
+    return tuple(message for exchange in exchanges for message in exchange)
+
+
+def answered_questions(earlier: Sequence[Message]) -> list[Exchange]:
+    """Questions with their answers, as far as a model may see them: without those that were blocked or failed."""
     return [
         (asked, answered)
         for asked, answered in pairwise(earlier)
@@ -91,7 +106,7 @@ def _stepped(start: int, count: int) -> int:
 
 def _turns(system_prompt: str, exchanges: Sequence[Exchange], question: Message) -> tuple[Turn, ...]:
     system = [Turn("system", system_prompt)] if system_prompt.strip() else []
-    history = [Turn(message.role, message.content) for exchange in exchanges for message in exchange]
+    history = [Turn(message.role, message.content) for message in _messages(exchanges)]
     return (*system, *history, Turn("user", question.content))
 
 

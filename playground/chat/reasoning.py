@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from playground.domain import ReasoningDelta, TextDelta
 
 Kind = type[TextDelta] | type[ReasoningDelta]
+
+
+class Part(NamedTuple):
+    """Text of one kind, from the character `start` of everything the model wrote."""
+
+    kind: Kind
+    text: str
+    start: int
 
 
 class ReasoningSplitter:
@@ -18,16 +28,20 @@ class ReasoningSplitter:
         self._kind: Kind = TextDelta
         self._rest = ""
         self._after_tag = False
+        self.read = 0
+        """How many characters are certain to be answer, thinking or tag."""
 
-    def feed(self, text: str) -> list[tuple[Kind, str]]:
+    def feed(self, text: str) -> list[Part]:
         """The parts that are certain by now, in order."""
+        parts: list[Part] = []
         if self._tags is None:
-            return [(TextDelta, text)] if text else []
+            self._add(parts, text)
+            return parts
         self._rest += text
-        parts: list[tuple[Kind, str]] = []
         while (at := self._rest.find(self._tag)) >= 0:
             self._add(parts, self._rest[:at])
             self._rest = self._rest[at + len(self._tag) :]
+            self.read += len(self._tag)
             self._kind = ReasoningDelta if self._kind is TextDelta else TextDelta
             self._after_tag = True
         kept = _overlap(self._rest, self._tag)
@@ -35,9 +49,9 @@ class ReasoningSplitter:
         self._rest = self._rest[len(self._rest) - kept :]
         return parts
 
-    def finish(self) -> list[tuple[Kind, str]]:
+    def finish(self) -> list[Part]:
         """What was held back because it might have become a tag."""
-        parts: list[tuple[Kind, str]] = []
+        parts: list[Part] = []
         self._add(parts, self._rest)
         self._rest = ""
         return parts
@@ -47,11 +61,12 @@ class ReasoningSplitter:
         opening, closing = self._tags or ("", "")
         return opening if self._kind is TextDelta else closing
 
-    def _add(self, parts: list[tuple[Kind, str]], text: str) -> None:
+    def _add(self, parts: list[Part], text: str) -> None:
+        self.read += len(text)
         if self._after_tag:
             text = text.lstrip()
         if text:
-            parts.append((self._kind, text))
+            parts.append(Part(self._kind, text, self.read - len(text)))
             self._after_tag = False
 
 

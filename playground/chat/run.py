@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 
@@ -77,6 +78,7 @@ class Run:
         self._first_token: float | None = None
         self._end: Blocked | Finished | Failed | None = None
         self._when_stopped: Callable[[], None] | None = None
+        self._watchers: list[Callable[[], None]] = []
 
     @property
     def done(self) -> bool:
@@ -112,11 +114,26 @@ class Run:
             with self._changed:
                 if not self._changed.wait_for(partial(self._is_beyond, position), timeout):
                     return
-                fresh, position = self._log.after(position), self._log.position
-                done = self.done
+            fresh, position, done = self.after(position)
             yield from fresh
             if done:
                 return
+
+    def after(self, position: int) -> tuple[list[ChatEvent], int, bool]:
+        """What came after a position, as far as it came by now; the position to go on from; whether that is all."""
+        with self._changed:
+            return self._log.after(position), self._log.position, self.done
+
+    @contextmanager
+    def watched(self, notify: Callable[[], None]) -> Iterator[None]:
+        """Call `notify` after every change while the body runs: from another thread, so it must be quick."""
+        with self._changed:
+            self._watchers.append(notify)
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._watchers.remove(notify)
 
     def _is_beyond(self, position: int) -> bool:
         return self.done or self._log.position > position
@@ -164,7 +181,7 @@ class Run:
                 self._end, self.ended_at = event, time.monotonic()
             if isinstance(event, Finished) and event.usage.completion_tokens:
                 self._tokens = event.usage.completion_tokens
-            self._changed.notify_all()
+            self._tell()
 
     def count_piece(self) -> None:
         """The engine wrote a piece (not yet released)."""
@@ -179,4 +196,9 @@ class Run:
             if len(verdicts) != len(self._verdicts):
                 self._verdicts = tuple(verdicts)
                 self._log.tick()
-                self._changed.notify_all()
+                self._tell()
+
+    def _tell(self) -> None:
+        self._changed.notify_all()
+        for notify in self._watchers:
+            notify()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import logging
 import threading
 import time
@@ -77,8 +78,13 @@ class Runs:
         The run has a position (behind that of `after`), and the conversation is claimed for it. Never raises: a run
         that no thread is left for has failed when this returns.
         """
+        # With the context of whoever asked: a lent graphics card is charged to the request that it finds there.
+        context = contextvars.copy_context()
         thread = threading.Thread(
-            target=self._work, args=(run, conversation_id, work, after), name=f"run-{run.id[:8]}", daemon=True
+            target=context.run,
+            args=(self._work, run, conversation_id, work, after),
+            name=f"run-{run.id[:8]}",
+            daemon=True,
         )
         with self._lock:
             self._claimed[conversation_id] = run

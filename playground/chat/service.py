@@ -12,6 +12,7 @@ from functools import partial
 from playground.catalog.catalog import Catalog
 from playground.catalog.spec import ModelSpec
 from playground.chat.answering import Answerer, EngineSource, Preparation, Task
+from playground.chat.completions import CompletionRequest, Completions
 from playground.chat.incoming import check_id, checked, clean_prompt, title_of
 from playground.chat.intake import Exchange, Intake, Refusal
 from playground.chat.run import Run
@@ -22,6 +23,7 @@ from playground.domain import (
     ChatRequest,
     Conversation,
     Language,
+    Message,
     SamplingParams,
     Verdict,
     new_id,
@@ -67,6 +69,14 @@ class ChatService:
         self._intake = Intake(moderator, conversations)
         self._runs = Runs(max_runs)
         self._answerer = Answerer(engines, models, moderator, conversations, decisions)
+        self._completions = Completions(
+            catalog=catalog,
+            moderator=moderator,
+            decisions=decisions,
+            runs=self._runs,
+            answerer=self._answerer,
+            max_message_chars=max_message_chars,
+        )
 
     def start(self, request: ChatRequest) -> Run:
         """Screen and store the question, and begin to answer it. The answer goes on whether anybody watches or not.
@@ -106,6 +116,10 @@ class ChatService:
         other._answerer = self._answerer.over(conversations)
         return other
 
+    def complete(self, request: CompletionRequest) -> tuple[Run, ...]:
+        """Answer a conversation that its client keeps: see `Completions.start`. Nothing but decisions is stored."""
+        return self._completions.start(request)
+
     def active(self, owner: str, conversation_id: str) -> Run | None:
         """The run that is writing in this conversation, if there is one."""
         return self._runs.active(owner, conversation_id)
@@ -132,6 +146,14 @@ class ChatService:
             for message_id in shown
         )
         return Thread(conversation, messages, versions(parents, shown), run)
+
+    def messages(self, owner: str, conversation_id: str, *, whole: bool) -> tuple[Message, ...]:
+        """What is stored of a conversation, the oldest message first: the branch on display, or all of them."""
+        conversation = self._store.get(owner, check_id(conversation_id))
+        parents = self._store.parents(conversation_id)
+        wanted = list(parents) if whole else branch(parents, conversation.leaf_id)
+        found = self._store.messages(conversation_id, wanted)
+        return tuple(found[message_id] for message_id in wanted if message_id in found)
 
     def select(self, owner: str, conversation_id: str, message_id: str) -> Thread:
         """Show the branch through this message, down to the newest message below it.
@@ -279,4 +301,5 @@ def _task(request: ChatRequest, spec: ModelSpec, exchange: Exchange) -> Task:
         system_prompt=exchange.conversation.system_prompt,
         language=request.language,
         conversation_id=exchange.conversation.id,
+        beginning=request.beginning,
     )

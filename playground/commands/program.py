@@ -10,12 +10,13 @@ import logging
 import sys
 from collections.abc import Sequence
 
-from playground.commands import check, evaluate, models, policies, ratings, rules
+from playground.commands import batch, check, evaluate, keys, models, policies, ratings, rules, votes
 from playground.errors import PlaygroundError
 
 # Room, what it is for, and its sub-commands.
 ROOMS = (
-    ("arena", "votes and what they tell", (ratings,)),
+    ("arena", "votes and what they tell", (ratings, votes, batch)),
+    ("keys", "keys of the HTTP API under /v1", (keys,)),
     ("models", "which models there are: find, fetch, convert, remove", (models,)),
     ("moderation", "the safety layer: try it, measure it, edit its rules", (check, evaluate, policies, rules)),
 )

@@ -1,4 +1,4 @@
-"""`arena ratings`: the leaderboard of a file of votes."""
+"""`arena ratings`: the leaderboard of a file of votes, or of those that are kept here."""
 
 from __future__ import annotations
 
@@ -6,22 +6,28 @@ import argparse
 import json
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from playground.errors import InvalidRequest
+
 if TYPE_CHECKING:
     from playground.arena.leaderboard import Leaderboard
+    from playground.arena.votes import Votes
 
 _TIES = ("apart", "davidson", "half")
 
 
 def add_to(parsers: Any) -> None:
     """The sub-command and its options."""
-    parser = parsers.add_parser("ratings", help="the leaderboard of a file of votes", allow_abbrev=False)
+    parser = parsers.add_parser("ratings", help="the leaderboard of votes", allow_abbrev=False)
     columns = "columns model_a, model_b, winner; perhaps session, prompt, language, category and the answers"
     parser.add_argument(
-        "--votes", metavar="FILE", type=Path, required=True, help=f"CSV, JSON, JSONL, Parquet: {columns}"
+        "--votes", metavar="FILE", type=Path, help=f"CSV, JSON, JSONL, Parquet: {columns} [the votes kept here]"
+    )
+    parser.add_argument(
+        "--mode", action="append", help="of the votes kept here: blind, named, duel, imported [blind, duel]"
     )
     parser.add_argument("--ties", choices=_TIES, default="apart", help="what a tie says of who is stronger [apart]")
     parser.add_argument(
@@ -40,7 +46,7 @@ def run(options: argparse.Namespace) -> int:
     from playground.arena.leaderboard import build_leaderboard  # noqa: PLC0415  scipy only when something is rated
     from playground.arena.vote_files import read_votes  # noqa: PLC0415
 
-    votes = read_votes(options.votes)
+    votes = read_votes(options.votes) if options.votes is not None else _kept(options)
     for label in ("language", "category"):
         if getattr(options, label):
             votes = votes.labelled(label, getattr(options, label))
@@ -50,6 +56,22 @@ def run(options: argparse.Namespace) -> int:
     rows = [asdict(standing) for standing in table.standings]
     sys.stdout.write(json.dumps(rows, indent=1) + "\n" if options.json else "\n".join(_lines(table)) + "\n")
     return 0
+
+
+def _kept(options: argparse.Namespace) -> Votes:
+    """The votes of the data folder, those of language and category only."""
+    from playground.arena.contract import TableChoice  # noqa: PLC0415  the database only where it is asked for
+    from playground.arena.standings import Standings  # noqa: PLC0415
+    from playground.config import load_settings  # noqa: PLC0415
+    from playground.services import open_votes  # noqa: PLC0415
+
+    choice = TableChoice(style=options.style_control)
+    if options.mode:
+        choice = replace(choice, modes=tuple(options.mode))
+    votes = Standings(open_votes(load_settings([]))).votes(choice)
+    if votes is None:
+        raise InvalidRequest("There are no such votes here yet. Vote in a few battles, or give a file with --votes.")
+    return votes
 
 
 def _lines(table: Leaderboard) -> Iterator[str]:

@@ -22,24 +22,57 @@ class Turn:
 class Prompt:
     """What the model receives: the turns, and their tokens through the model's own chat template.
 
-    `token_ids` is empty for engines that tokenise elsewhere (echo, remote servers).
+    `token_ids` is empty for engines that tokenise elsewhere (echo, remote servers). The last `answered` of them are the
+    beginning of the answer, which the model goes on from: an engine that tokenises here tells them as its first piece.
     """
 
     turns: tuple[Turn, ...]
     token_ids: tuple[int, ...] = ()
+    answered: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class TokenLogprob:
     """One token of the answer, its natural-log probability, and the most probable alternatives (id, text, logprob).
 
-    An id is -1 where a remote server tells only texts.
+    An id is -1 where a remote server tells only texts. `data` are the token's own bytes, which may be part of a
+    character; empty where they are those of `text`.
     """
 
     token_id: int
     text: str
     logprob: float
     top: tuple[tuple[int, str, float], ...] = ()
+    data: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A token that may stand at some place of an answer.
+
+    `logprob` is the natural logarithm of the probability the model itself gives it; `share` is how probable it is to be
+    drawn under the settings of a request: 0 for a token that they leave out.
+    """
+
+    token_id: int
+    logprob: float
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a model holds possible at one place of an answer.
+
+    `stands` is the token that stands there (None: the answer ends before this place). `drawn` is the one that the
+    request's settings and seed draw. `top` are the most probable tokens, the most probable first. `entropy` is that of
+    the model's own distribution, in bits; `kept` counts the tokens that the settings leave to be drawn from.
+    """
+
+    stands: Candidate | None
+    drawn: Candidate
+    top: tuple[Candidate, ...]
+    entropy: float
+    kept: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +146,34 @@ class Tokenizer(Protocol):
         ...
 
 
+@runtime_checkable
+class LegibleTokenizer(Tokenizer, Protocol):
+    """A tokenizer that can also be read backwards: from tokens to text, and to where each token comes from."""
+
+    def trace_chat(self, turns: Sequence[Turn]) -> list[tuple[int, int | None]]:
+        """The tokens of `Tokenizer.encode_chat`, each with the index of the turn it is a part of.
+
+        None stands for the template's own tokens. A token with characters of both belongs to the turn. Raises
+        InvalidRequest when the template refuses the turns.
+        """
+        ...
+
+    def texts(self, token_ids: Sequence[int], *, start: bool = False) -> list[str]:
+        """What each token adds to the text of those before it, at the `start` of an answer or within a text.
+
+        A token that only begins a character adds nothing; the one that completes it adds the character.
+        """
+        ...
+
+    def name(self, token_id: int) -> str:
+        """How the vocabulary itself writes a token: `<|im_end|>`, or `Ġthe`."""
+        ...
+
+    def is_control(self, token_id: int) -> bool:
+        """Whether a token is no part of any text, such as one that ends an answer."""
+        ...
+
+
 Progress = Callable[[Loading | Queued], None]
 Device = Literal["cpu", "cuda"]
 
@@ -155,4 +216,20 @@ class Engine(Protocol):
 
     def close(self) -> None:
         """Give back memory and processes; may be called twice."""
+        ...
+
+
+@runtime_checkable
+class TransparentEngine(Engine, Protocol):
+    """An engine that shows how probable tokens are; `Capabilities.logprobs` says whether the loaded model does."""
+
+    def look(self, prompt: Prompt, params: SamplingParams, *, first: int, count: int) -> list[Look]:
+        """What the model holds possible at the places of the answer from `first` on, to the one after its last token.
+
+        Places count from the beginning of the answer, whose tokens are the last `prompt.answered` ones; `count` is how
+        many of the most probable tokens are told. What `drawn` says with a seed is what `generate` chooses at that
+        place when the same tokens stand before it.
+
+        Raises EngineError as `Engine.generate` does, and when there are no probabilities.
+        """
         ...

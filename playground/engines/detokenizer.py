@@ -50,11 +50,11 @@ class TokenTable:
 
 
 class Detokenizer:
-    """The text of one answer, piece by piece. Invalid UTF-8 becomes U+FFFD, as in `tokenizers`."""
+    """The text of one answer from its `start`, piece by piece. Invalid UTF-8 becomes U+FFFD, as in `tokenizers`."""
 
-    def __init__(self, table: TokenTable) -> None:
+    def __init__(self, table: TokenTable, *, start: bool = True) -> None:
         self._table = table
-        self._at_start = table.strips_first_space
+        self._at_start = start and table.strips_first_space
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
 
     def feed(self, token_ids: Sequence[int]) -> str:

@@ -126,24 +126,26 @@ class EngineLoop:
     def _prefill(self, sequence: Sequence) -> None:
         scheduler, row = self._scheduler, _row(sequence)
         start = len(row.tokens)
-        if start == len(sequence.prompt) - 1 and sequence.scores is None:
+        reading = sequence.reading
+        if start == len(sequence.prompt) - 1 and reading is None:
             sequence.last_token = sequence.prompt[-1]
             scheduler.start_decoding(sequence)  # its one token left is a step like any other
             return
         chunk = sequence.prompt[start : start + self._chunk_size(sequence)]
         began = time.monotonic()
-        logits = self._runner.prefill(row.index, start, chunk, every=sequence.scores is not None)
+        every = reading is not None and start + len(chunk) >= reading.first
+        logits = self._runner.prefill(row.index, start, chunk, every=every)
         row.tokens += chunk
-        if sequence.scores is not None:
-            sequence.score(logits, start)
+        if reading is not None and every:
+            reading.take(logits, start)
         now = time.monotonic()
         self._seconds_per_token = (now - began) / len(chunk)
         self._prefill_turn = now + (now - began)
         if len(row.tokens) < len(sequence.prompt):
             scheduler.prefilling.append(scheduler.prefilling.pop(0))
             sequence.tell(Loading(Stage.PREFILLING, sequence.progress))
-        elif sequence.scores is not None:
-            sequence.tell(sequence.scores)
+        elif reading is not None:
+            sequence.tell(reading.result)
             scheduler.remove(sequence)
         else:
             token = sequence.choose(logits[-1])
@@ -152,7 +154,10 @@ class EngineLoop:
 
     def _chunk_size(self, sequence: Sequence) -> int:
         """A whole chunk when nobody waits for it, otherwise as much as fits into a turn."""
-        whole = self._runner.chunk if sequence.scores is None else self._runner.score_chunk
+        reading, start = sequence.reading, len(_row(sequence).tokens)
+        whole = self._runner.chunk
+        if reading is not None and start + whole >= reading.first:
+            whole = max(self._runner.score_chunk, min(whole, reading.first - 1 - start))
         if not self._scheduler.decoding or not self._seconds_per_token:
             return whole
         return min(whole, max(_MIN_CHUNK, int(TURN_SECONDS / self._seconds_per_token)))

@@ -55,8 +55,17 @@ class Signature:
             sum(heads * size for heads, size in (cache.shape for cache in self.caches)) * np.dtype(self.dtype).itemsize
         )
 
+    @property
+    def can_keep_last(self) -> bool:
+        """Whether the graph can be asked for the last token's logits alone."""
+        return LOGITS_TO_KEEP in self.extras
+
     def chunk(self) -> int:
-        """How many tokens of a prompt are read at once: as many as their logits allow."""
+        """How many tokens of a prompt are read at once."""
+        return MAX_CHUNK if self.can_keep_last else self.score_chunk()
+
+    def score_chunk(self) -> int:
+        """How many, when every token's logits are wanted: as many as those allow."""
         return max(16, min(MAX_CHUNK, _LOGITS_BYTES // (4 * self.vocab_size) // 16 * 16))
 
     def token_budget(self, kv_cache_mb: int) -> int:

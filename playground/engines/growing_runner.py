@@ -19,14 +19,13 @@ from numpy.typing import NDArray
 
 from playground.engines.contract import EngineOptions
 from playground.engines.graph_session import open_session, run_error
-from playground.engines.graph_signature import CACHE_BRANCH, read_signature
+from playground.engines.graph_signature import read_signature
 from playground.engines.model_files import ModelFiles
-from playground.engines.model_runner import EXTRAS, BoundBatch, make_cache, place
+from playground.engines.model_runner import EXTRAS, FIRST_EXTRAS, BoundBatch, make_cache, place
 from playground.errors import EngineError
 
 # How far padding may move a logit, as a part of the largest one. Half precision moves them by about a thousandth.
 _PADDING_TOLERANCE = 5e-3
-_NO_BRANCH = np.array([False])
 
 
 class _Lane:
@@ -76,7 +75,7 @@ class GrowingRunner:
         self.vocab_size = signature.vocab_size
         self.budget = signature.token_budget(options.kv_cache_mb)
         self.capacity = min(context_length, self.budget)
-        self.chunk = self.score_chunk = signature.chunk()
+        self.chunk, self.score_chunk = signature.chunk(), signature.score_chunk()
         rows = 2 * options.max_batch
         self.cache = make_cache(signature, rows, self.capacity)
         self._shapes = [(shape[0], shape[1]) for shape in (carried.shape for carried in signature.caches)]
@@ -90,10 +89,9 @@ class GrowingRunner:
     def prefill(
         self, row: int, start: int, token_ids: Sequence[int], *, every: bool = False
     ) -> NDArray[np.floating[Any]]:
-        """Compute up to `chunk` tokens of a row that already holds `start`; the graph gives every token's logits."""
-        del every
+        """Compute up to `chunk` tokens of a row that already holds `start` (see `Runner`)."""
         ids = np.array([token_ids], np.int64)
-        logits = self._compute(range(row, row + 1), ids, np.array([start], np.int64))
+        logits = self._compute(range(row, row + 1), ids, np.array([start], np.int64), every=every)
         return np.asarray(logits[0])
 
     def batch(self, first: int, count: int) -> BoundBatch:
@@ -116,10 +114,12 @@ class GrowingRunner:
             rows = range(first + at, first + at + width)
             logits[part] = self._compute(rows, ids[part], lengths[part] - 1)[:, -1]
 
-    def _compute(self, rows: range, ids: NDArray[np.int64], starts: NDArray[np.int64]) -> NDArray[np.floating[Any]]:
+    def _compute(
+        self, rows: range, ids: NDArray[np.int64], starts: NDArray[np.int64], *, every: bool = False
+    ) -> NDArray[np.floating[Any]]:
         """Run `ids` [rows, tokens] behind the `starts` tokens that each row holds, and keep what the rows gain."""
         lane, more = self._lane(rows, starts), ids.shape[1]
-        logits = self._run(lane, ids, starts)
+        logits = self._run(lane, ids, starts, every=every)
         for index, (buffer, shape) in enumerate(zip(self.cache.buffers, self._shapes, strict=True)):
             gained = lane.present(index, shape, self._signature.dtype, more)[:, :, lane.length :]
             for at, row in enumerate(rows):
@@ -145,7 +145,9 @@ class GrowingRunner:
         self._lanes.append(lane)
         return lane
 
-    def _run(self, lane: _Lane, ids: NDArray[np.int64], starts: NDArray[np.int64]) -> NDArray[np.floating[Any]]:
+    def _run(
+        self, lane: _Lane, ids: NDArray[np.int64], starts: NDArray[np.int64], *, every: bool
+    ) -> NDArray[np.floating[Any]]:
         signature, names, (count, more) = self._signature, self._names, ids.shape
         binding = self._session.io_binding()
         place(binding.bind_input, names.input_ids, ids)
@@ -156,9 +158,9 @@ class GrowingRunner:
         if signature.positions:
             places = np.repeat(places[None], signature.positions, axis=0) if signature.positions > 1 else places
             place(binding.bind_input, names.position_ids, places)
-        extras = EXTRAS if lane.length else EXTRAS | {CACHE_BRANCH: _NO_BRANCH}
+        extras, last = EXTRAS if lane.length else FIRST_EXTRAS, signature.can_keep_last and not every
         for name in signature.extras:
-            place(binding.bind_input, name, extras[name])
+            place(binding.bind_input, name, extras[name][last])
         for index, (carried, shape) in enumerate(zip(signature.caches, self._shapes, strict=True)):
             place(binding.bind_input, carried.past, lane.past(index, shape, signature.dtype))
             place(binding.bind_output, carried.present, lane.present(index, shape, signature.dtype, more))
@@ -167,7 +169,9 @@ class GrowingRunner:
         for carried, state, new in zip(signature.states, self.cache.states, news, strict=True):
             place(binding.bind_input, carried.past, state[rows])
             place(binding.bind_output, carried.present, new)
-        logits: NDArray[np.floating[Any]] = np.empty((count, more, self.vocab_size), signature.logits_dtype)
+        logits: NDArray[np.floating[Any]] = np.empty(
+            (count, 1 if last else more, self.vocab_size), signature.logits_dtype
+        )
         place(binding.bind_output, names.logits, logits)
         try:
             self._session.run_with_iobinding(binding)

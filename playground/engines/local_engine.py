@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import queue
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
 from playground.domain import Loading, Queued, SamplingParams
 from playground.engines import sequence as sequences
-from playground.engines.contract import Capabilities, Delta, Progress, Prompt
+from playground.engines.contract import Capabilities, Delta, Look, Progress, Prompt
 from playground.engines.detokenizer import TokenTable
 from playground.engines.engine_loop import EngineLoop
+from playground.engines.reading import Looks, Scores
 from playground.engines.runner import Runner
 from playground.engines.sequence import Event, Vocabulary
 from playground.errors import (
@@ -42,11 +44,17 @@ class LocalEngine:
     def generate(self, prompt: Prompt, params: SamplingParams, progress: Progress | None = None) -> Iterator[Delta]:
         """Write an answer; it ends with LENGTH at `max_tokens` or at the end of the context.
 
+        A beginning that is given counts, but at least one token is added to it, unless it ends the answer.
+
         Raises ContextTooLong when the prompt leaves no room for an answer, InvalidRequest for ids that are no tokens.
         """
         token_ids = list(prompt.token_ids)
-        limit = min(params.max_tokens, self._room(token_ids))
-        for event in self._events(token_ids, params, limit, scoring=False):
+        limit = min(max(1, params.max_tokens - prompt.answered), self._room(token_ids))
+        job = self._sequence(token_ids, params, limit, prompt.answered)
+        if job.finish is not None:
+            yield job.last_delta()
+            return
+        for event in self._events(job):
             if isinstance(event, Delta):
                 yield event
             elif progress is not None and not isinstance(event, list):
@@ -58,19 +66,35 @@ class LocalEngine:
         Raises ContextTooLong and InvalidRequest as `generate` does.
         """
         self._room(token_ids)
-        events = self._events(list(token_ids), _GREEDY, 0, scoring=True)
-        return next(event for event in events if isinstance(event, list))
+        job = self._sequence(list(token_ids), _GREEDY, 0)
+        job.reading = Scores(job.prompt)
+        return next(event for event in self._events(job) if isinstance(event, list))
+
+    def look(self, prompt: Prompt, params: SamplingParams, *, first: int, count: int) -> list[Look]:
+        """What the model holds possible at the answer's places from `first` on.
+
+        Raises ContextTooLong and InvalidRequest as `generate` does, the latter also for a place that is not there.
+        """
+        self._room(prompt.token_ids)
+        begin = len(prompt.token_ids) - prompt.answered
+        if not 0 <= first <= prompt.answered or begin < 1:
+            raise InvalidRequest(f"The answer has no place {first}; it has {prompt.answered} tokens. Reload the page.")
+        job = self._sequence(list(prompt.token_ids), params, 0)
+        job.reading = Looks(job.prompt, params, self._vocabulary.size, first=begin + first, chosen=first, count=count)
+        return next(event for event in self._events(job) if isinstance(event, list))
 
     def close(self) -> None:
         """End the engine's thread; answers under way fail."""
         self._loop.close()
 
-    def _events(
-        self, token_ids: list[int], params: SamplingParams, limit: int, *, scoring: bool
-    ) -> Iterator[Delta | list[float] | Loading | Queued]:
+    def _sequence(
+        self, token_ids: list[int], params: SamplingParams, limit: int, answered: int = 0
+    ) -> sequences.Sequence:
+        return sequences.Sequence(token_ids, params, limit, self._vocabulary, answered=answered)
+
+    def _events(self, job: sequences.Sequence) -> Iterator[Delta | list[Any] | Loading | Queued]:
         inbox: queue.SimpleQueue[Event] = queue.SimpleQueue()
-        job = sequences.Sequence(token_ids, params, limit, self._vocabulary, inbox.put)
-        job.scores = [] if scoring else None
+        job.listener = inbox.put
         self._loop.add(job)
         finished = False
         try:

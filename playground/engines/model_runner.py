@@ -56,7 +56,7 @@ class ModelRunner:
         self._signature = signature = read_signature(self._session, files)
         self.vocab_size = signature.vocab_size
         self.budget = signature.token_budget(options.kv_cache_mb)
-        self.chunk = self.score_chunk = signature.chunk()
+        self.chunk, self.score_chunk = signature.chunk(), signature.score_chunk()
         rows = 2 * options.max_batch  # half of them keep conversations that wait for a follow-up
         self.capacity = min(context_length, self.budget)
         self.cache: Cache
@@ -71,21 +71,21 @@ class ModelRunner:
         self._ids = np.zeros((rows, 1), np.int64)
         self._mask = np.zeros((rows, 2), np.int64)
         self._logits = np.zeros((options.max_batch, 1, self.vocab_size), signature.logits_dtype)
-        self._chunk_logits = np.zeros((1, self.chunk, self.vocab_size), signature.logits_dtype)
+        self._chunk_logits = np.zeros((1, self.score_chunk, self.vocab_size), signature.logits_dtype)
         self._news = [np.zeros((options.max_batch, *state.shape), signature.dtype) for state in signature.states]
         self._batches: dict[tuple[int, int], BoundBatch] = {}
 
     def prefill(
         self, row: int, start: int, token_ids: Sequence[int], *, every: bool = False
     ) -> NDArray[np.floating[Any]]:
-        """Compute up to `chunk` tokens of a row that already holds `start`; the graph gives every token's logits."""
-        del every
+        """Compute up to `chunk` tokens of a row that already holds `start` (see `Runner`)."""
         count = len(token_ids)
         ids = np.array([token_ids], np.int64)
         mask = np.zeros((1, count + 1), np.int64)  # one longer than the tokens: a continuation, also of nothing
         mask[0, 0] = start + count
         places = self._planes(np.arange(start, start + count, dtype=np.int64)[None])
-        logits: NDArray[np.floating[Any]] = self._chunk_logits[:, :count]
+        kept = 1 if self._signature.can_keep_last and not every else count
+        logits: NDArray[np.floating[Any]] = self._chunk_logits[:, :kept]
         binding = self._bind(range(row, row + 1), ids, mask, places, logits)
         self._run(binding, row, row + 1)
         return np.asarray(logits[0])
@@ -137,7 +137,7 @@ class ModelRunner:
         if signature.positions:
             place(binding.bind_input, names.position_ids, places)
         for name in signature.extras:
-            place(binding.bind_input, name, EXTRAS[name])
+            place(binding.bind_input, name, EXTRAS[name][logits.shape[1] < ids.shape[1]])
         for index, carried in enumerate(signature.caches):
             address, shape = cache.place(index, rows.start, rows.stop)
             binding.bind_input(carried.past, cache.device, 0, signature.dtype, shape, address)
@@ -149,7 +149,14 @@ class ModelRunner:
         return binding
 
 
-EXTRAS: dict[str, NDArray[Any]] = {CACHE_BRANCH: np.array([True]), LOGITS_TO_KEEP: np.array(0, np.int64)}
+_BRANCH, _NO_BRANCH = np.array([True]), np.array([False])
+_ALL, _LAST = np.array(0, np.int64), np.array(1, np.int64)
+# What further inputs are given: where all logits are wanted, and where only the last are.
+EXTRAS: dict[str, tuple[NDArray[Any], NDArray[Any]]] = {
+    CACHE_BRANCH: (_BRANCH, _BRANCH),
+    LOGITS_TO_KEEP: (_ALL, _LAST),
+}
+FIRST_EXTRAS = EXTRAS | {CACHE_BRANCH: (_NO_BRANCH, _NO_BRANCH)}
 
 
 def place(bind: Callable[..., None], name: str, array: NDArray[Any]) -> None:

@@ -13,6 +13,8 @@ from typing import Literal
 from playground.catalog.spec import ModelSpec
 from playground.domain import Loading, Queued, Stage
 from playground.engines.contract import Device, Engine, EngineOptions, Progress, Replicated, ServerHealth, Tokenizer
+from playground.engines.lease import Lease
+from playground.engines.leased_engine import LeasedEngine
 from playground.engines.registry import kind_of
 from playground.engines.worker_engine import WorkerEngine
 from playground.errors import Cancelled, EngineError, ModelLoadError, PlaygroundError
@@ -82,6 +84,7 @@ class EnginePool:
     `idle_seconds` without use unloads a model (0: never). Loading fails after `start_seconds`; an answer fails after
     `stall_seconds` without a sign of life. `in_process` runs every engine inside this process, without a worker.
     `device_of` says where a model computes (None: where `options` say, for every model); it may raise ModelLoadError.
+    `lease` is a card that is lent for each answer: the engines it names run on it, whatever `in_process` says.
     """
 
     def __init__(
@@ -94,8 +97,10 @@ class EnginePool:
         stall_seconds: float,
         in_process: bool = False,
         device_of: Callable[[ModelSpec], Device] | None = None,
+        lease: Lease | None = None,
     ) -> None:
         self._options = options
+        self._lease = lease
         self._device_of = device_of
         self._max_models = max_models
         self._idle_seconds = idle_seconds
@@ -139,6 +144,10 @@ class EnginePool:
             with self._changed:
                 self._tokenizers[spec.id] = known
         return known
+
+    def options_for(self, spec: ModelSpec) -> EngineOptions:
+        """What a model's engine is given, with the device it computes on. Raises ModelLoadError."""
+        return self._options if self._device_of is None else replace(self._options, device=self._device_of(spec))
 
     def status(self) -> list[LoadedModel]:
         """What is loaded right now, the longest loaded first."""
@@ -272,9 +281,9 @@ class EnginePool:
                     slot.stage = news
                     self._changed.notify_all()
 
-        kind, options = kind_of(slot.spec), self._options
-        if self._device_of is not None:
-            options = replace(options, device=self._device_of(slot.spec))
+        kind, options = kind_of(slot.spec), self.options_for(slot.spec)
+        if self._lease is not None and slot.spec.engine in self._lease.engines:
+            return LeasedEngine(slot.spec, options, self._lease)
         if not kind.in_worker or self._in_process:
             return kind.create(slot.spec, options, report)
         return WorkerEngine(

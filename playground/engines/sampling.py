@@ -1,11 +1,13 @@
 """How the next token is chosen from the logits of one row.
 
 The order is that of `transformers`: repetition penalty, temperature, top-k, top-p, min-p; then one draw from what is
-left. Nothing is sorted but the few candidates that can matter.
+left. Presence and frequency penalties, which it does not have, come after the repetition penalty. Nothing is sorted but
+the few candidates that can matter.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
@@ -24,25 +26,55 @@ _BLOCK = 256
 class Sampler:
     """Chooses the tokens of one answer. The same seed gives the same choices, whoever else is being answered.
 
+    `chosen` tokens of the answer are there already and among `prompt_ids`: the choices go on as they would have.
     `greedy` says that the largest logit is the choice and `choose` need not be called.
     """
 
-    def __init__(self, params: SamplingParams, prompt_ids: Iterable[int], vocab_size: int) -> None:
+    def __init__(self, params: SamplingParams, prompt_ids: Iterable[int], vocab_size: int, chosen: int = 0) -> None:
         self._params = params
-        self._random = np.random.Generator(np.random.PCG64(params.seed))
+        bits = np.random.PCG64(params.seed)
+        self._random = np.random.Generator(bits.advance(chosen) if chosen else bits)  # one number a token
+        ids = list(prompt_ids)
         self._penalised: NDArray[np.bool_] | None = None
         if params.repetition_penalty != 1.0:
             self._penalised = np.zeros(vocab_size, np.bool_)
-            self._penalised[list(prompt_ids)] = True
-        self.greedy = params.temperature == 0 and self._penalised is None
+            self._penalised[ids] = True
+        self._counts = bool(params.presence_penalty or params.frequency_penalty)
+        self._written = Counter(ids[len(ids) - chosen :] if self._counts else ())
+        self.greedy = params.temperature == 0 and self._penalised is None and not self._counts
 
     def choose(self, logits: Logits) -> int:
         """The next token after logits [vocabulary], which are left as they are."""
-        scores = self._penalise(logits) if self._penalised is not None else logits
-        chosen = int(scores.argmax()) if self._params.temperature == 0 else self._draw(scores)
-        if self._penalised is not None:
-            self._penalised[chosen] = True
+        chosen = self.draw(logits)
+        self.note(chosen)
         return chosen
+
+    def draw(self, logits: Logits) -> int:
+        """What `choose` would choose. The number drawn for it is used up; the token does not count as chosen yet."""
+        scores = self._adjusted(logits)
+        return int(scores.argmax()) if self._params.temperature == 0 else self._draw(scores)
+
+    def note(self, token: int) -> None:
+        """This token was chosen."""
+        if self._penalised is not None:
+            self._penalised[token] = True
+        if self._counts:
+            self._written[token] += 1
+
+    def shares(self, logits: Logits) -> NDArray[np.float64]:
+        """How probable every token of [vocabulary] is to be drawn: what penalty, temperature and filters leave."""
+        scores = self._adjusted(logits)
+        shares = np.zeros(len(scores))
+        if self._params.temperature == 0:
+            shares[scores.argmax()] = 1.0
+            return shares
+        ids, weights = self._candidates(scores)
+        shares[slice(None) if ids is None else ids] = weights / weights.sum(dtype=np.float64)
+        return shares
+
+    def _adjusted(self, logits: Logits) -> Logits:
+        scores = self._penalise(logits) if self._penalised is not None else logits
+        return self._discount(scores) if self._written else scores
 
     def _penalise(self, logits: Logits) -> Logits:
         """Divide positive logits of seen tokens by the penalty, multiply negative ones (arXiv:1909.05858, 4.1)."""
@@ -50,6 +82,17 @@ class Sampler:
         scores = logits.copy()
         seen = scores[self._penalised]
         scores[self._penalised] = np.where(seen > 0, seen / penalty, seen * penalty)
+        return scores
+
+    def _discount(self, scores: Logits) -> Logits:
+        """Take the presence penalty and, for every time, the frequency penalty off tokens of the answer.
+
+        From OpenAI's API reference: mu[j] - c[j] * frequency_penalty - (c[j] > 0) * presence_penalty.
+        """
+        ids = np.fromiter(self._written, np.intp, len(self._written))
+        counts = np.fromiter(self._written.values(), np.float32, len(self._written))
+        scores = np.array(scores, np.float32)
+        scores[ids] -= self._params.presence_penalty + counts * self._params.frequency_penalty
         return scores
 
     def _draw(self, scores: Logits) -> int:

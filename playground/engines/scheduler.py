@@ -107,7 +107,7 @@ class Scheduler:
 
     def _place(self, sequence: Sequence) -> tuple[Row, int] | None:
         """A row for the sequence and how much of its prompt the row holds; None: there is no memory yet."""
-        source, shared = (None, 0) if sequence.scores is not None else self._longest_prefix(sequence.prompt)
+        source, shared = self._longest_prefix(sequence.prompt[: sequence.reusable])
         takes_over = source is not None and source.owner is None and 2 * shared >= len(source.tokens)
         if not self._make_room(sequence, source, takes_over):
             return None
@@ -124,12 +124,12 @@ class Scheduler:
         row.tokens = source.tokens[:shared]
         return row, shared
 
-    def _longest_prefix(self, prompt: list[int]) -> tuple[Row | None, int]:
-        """The row that shares most with the prompt; its last token is always computed, for the logits after it.
+    def _longest_prefix(self, beginning: list[int]) -> tuple[Row | None, int]:
+        """The row that shares most with the beginning of a prompt: the rest is computed in any case.
 
         A row that cannot be cut is of use only as a whole.
         """
-        shared = [(_shared(row.tokens, prompt[:-1]), row.owner is None, -row.index) for row in self._rows]
+        shared = [(_shared(row.tokens, beginning), row.owner is None, -row.index) for row in self._rows]
         if not self._cache.divisible:
             shared = [item if item[0] == len(self._rows[-item[2]].tokens) else (0, *item[1:]) for item in shared]
         length, _, index = max(shared)

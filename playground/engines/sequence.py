@@ -5,15 +5,17 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from playground.domain import FinishReason, Loading, Queued, SamplingParams, Timings, Usage
 from playground.engines.contract import Delta, TokenLogprob
 from playground.engines.detokenizer import Detokenizer, TokenTable
+from playground.engines.reading import Reading
 from playground.engines.sampling import Logits, Sampler, log_softmax, most_probable
 from playground.engines.stop_texts import StopTexts
 from playground.errors import PlaygroundError
 
-Event = Delta | Loading | Queued | list[float] | PlaygroundError
+Event = Delta | Loading | Queued | list[Any] | PlaygroundError
 Listener = Callable[[Event], None]
 
 # Text is handed on at most this often, and a sign of life at least that often.
@@ -43,28 +45,37 @@ class Vocabulary:
 class Sequence:
     """A prompt and the answer to it, from the queue to the last token. `limit` is the longest answer, in tokens.
 
-    `scores` not None asks for the prompt's log-probabilities instead of an answer. `greedy` says that the largest logit
+    `reading` not None asks for something about the prompt's tokens instead of an answer. The last `answered` tokens of
+    the prompt are the beginning of the answer. `greedy` says that the largest logit
     is the next token and `choose` need not be called. `cancelled` may be set from any thread; everything else belongs
     to the engine's thread.
     """
 
     def __init__(
-        self, prompt: list[int], params: SamplingParams, limit: int, vocabulary: Vocabulary, listener: Listener
+        self,
+        prompt: list[int],
+        params: SamplingParams,
+        limit: int,
+        vocabulary: Vocabulary,
+        listener: Listener | None = None,
+        *,
+        answered: int = 0,
     ) -> None:
         self.prompt = prompt
         self.limit = limit
-        self.scores: list[float] | None = None
+        self.reading: Reading | None = None
         self.cancelled = False
         self.row: Row | None = None
         self.cached = 0
         self.generated = 0
         self.last_token = -1
         self.finish: FinishReason | None = None
-        self._sampler = Sampler(params, prompt, vocabulary.size)
+        self._answered = answered
+        self._sampler = Sampler(params, prompt, vocabulary.size, answered)
         self._alternatives = params.logprobs
         self.greedy = self._sampler.greedy and params.logprobs is None
         self._vocabulary = vocabulary
-        self._listener = listener
+        self.listener = listener or _nobody
         self._detokenizer = Detokenizer(vocabulary.table)
         self._stop = StopTexts(params.stop)
         self._stopped = False
@@ -73,6 +84,13 @@ class Sequence:
         self._logprobs: list[TokenLogprob] = []
         self._arrived = self._heard = time.monotonic()
         self._admitted = self._first = self._last = 0.0
+        if answered:
+            self._begin(prompt[-answered:])
+
+    @property
+    def reusable(self) -> int:
+        """How many of the prompt's tokens need not be computed when a row has them: those whose logits nobody needs."""
+        return len(self.prompt) - 1 if self.reading is None else self.reading.first - 1
 
     @property
     def remaining(self) -> int:
@@ -94,7 +112,7 @@ class Sequence:
     def tell(self, event: Event) -> None:
         """Say something to whoever listens."""
         self._heard = time.monotonic()
-        self._listener(event)
+        self.listener(event)
 
     def choose(self, logits: Logits) -> int:
         """The next token after logits [vocabulary]; notes its log-probability when the request asks for it."""
@@ -103,14 +121,9 @@ class Sequence:
             logprobs = log_softmax(logits)
             best = most_probable(logprobs, self._alternatives)
             top = tuple((index, self._piece(index), value) for index, value in best)
-            self._logprobs.append(TokenLogprob(token, self._piece(token), float(logprobs[token]), top))
+            data = self._vocabulary.table.bytes_of([token])
+            self._logprobs.append(TokenLogprob(token, self._piece(token), float(logprobs[token]), top, data))
         return token
-
-    def score(self, logits: Logits, start: int) -> None:
-        """Note the log-probabilities of the prompt's tokens after `start`, from logits [tokens, vocabulary]."""
-        if self.scores is not None:
-            following = self.prompt[start + 1 : start + 1 + len(logits)]
-            self.scores += [float(log_softmax(row)[token]) for row, token in zip(logits, following, strict=False)]
 
     def take(self, tokens: list[int]) -> None:
         """Accept newly chosen tokens; an end-of-answer token can only be the last of them. Sets `finish` at the end."""
@@ -129,23 +142,32 @@ class Sequence:
 
     def complete(self) -> None:
         """Hand on the rest of the text with usage and timings."""
+        self.tell(self.last_delta())
+
+    def last_delta(self) -> Delta:
+        """The rest of the text with usage and timings."""
         if not self._stopped:
             self._release(self._detokenizer.finish())
         if not self._stopped:
             self._text.append(self._stop.finish())
-        self.tell(
-            Delta(
-                "".join(self._text),
-                tuple(self._logprobs),
-                self.finish or FinishReason.CANCELLED,
-                Usage(len(self.prompt), self.generated, self.cached),
-                Timings(
-                    queued=self._admitted - self._arrived,
-                    first_token=self._first - self._arrived,
-                    decoding=self._last - self._first,
-                ),
-            )
+        timings = Timings(
+            queued=self._admitted - self._arrived,
+            first_token=self._first - self._arrived,
+            decoding=self._last - self._first,
         )
+        return Delta(
+            "".join(self._text),
+            tuple(self._logprobs),
+            self.finish or FinishReason.CANCELLED,
+            Usage(len(self.prompt) - self._answered, self.generated, self.cached),
+            timings if self._first else Timings(),
+        )
+
+    def _begin(self, tokens: list[int]) -> None:
+        """The answer has a beginning, which may be all of it."""
+        self._release(self._detokenizer.feed(tokens))
+        if tokens[-1] in self._vocabulary.eos_ids:
+            self.finish = FinishReason.STOP
 
     def _read(self, tokens: list[int]) -> None:
         """Turn tokens into text, up to a stop text; tokens behind it do not count."""
@@ -176,3 +198,7 @@ class Sequence:
 
     def _piece(self, token: int) -> str:
         return self._vocabulary.table.bytes_of([token]).decode("utf-8", "replace")
+
+
+def _nobody(event: Event) -> None:
+    del event

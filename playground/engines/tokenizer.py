@@ -8,18 +8,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import cached_property
 
 import tokenizers
 
 from playground.catalog.spec import ModelSpec
 from playground.engines.chat_template import ChatTemplate
 from playground.engines.contract import Turn
+from playground.engines.detokenizer import Detokenizer, TokenTable
 from playground.engines.model_files import TokenizerFiles, read_tokenizer_files
+from playground.engines.prompt_origin import trace
 from playground.errors import ModelLoadError
 
-# A code point that is no character and never will be: it marks where a message was taken apart.
+# A code point that is no character and never will be: it marks where a message was taken apart (see `prompt_origin` for
+# the others).
 _CUT = "\ufdd0"
-_UNENCODABLE = re.compile("[\ud800-\udfff\ufdd0]")
+_UNENCODABLE = re.compile("[\ud800-\udfff\ufdd0-\ufdef]")
 
 
 class HfTokenizer:
@@ -50,6 +54,37 @@ class HfTokenizer:
         """
         text = self._template.render([Turn(turn.role, self._disarm(turn.content)) for turn in turns])
         return [index for part in text.split(_CUT) for index in self._encode(part)]
+
+    def trace_chat(self, turns: Sequence[Turn]) -> list[tuple[int, int | None]]:
+        """The tokens of `encode_chat`, each with the index of its turn; None for those of the template alone."""
+        disarmed = [Turn(turn.role, self._disarm(turn.content)) for turn in turns]
+        text, origins = trace(disarmed, self._template.render)
+        traced: list[tuple[int, int | None]] = []
+        begin = 0
+        for part in text.split(_CUT):
+            encoding = self.core.encode(part, add_special_tokens=False)
+            for index, (start, end) in zip(encoding.ids, encoding.offsets, strict=True):
+                written = [turn for turn in origins[begin + start : begin + max(end, start + 1)] if turn is not None]
+                traced.append((index, written[0] if written else None))
+            begin += len(part) + 1
+        return traced
+
+    def texts(self, token_ids: Sequence[int], *, start: bool = False) -> list[str]:
+        """What each token adds to the text of those before it."""
+        detokenizer = Detokenizer(self._table, start=start)
+        return [detokenizer.feed([index]) for index in token_ids]
+
+    def name(self, token_id: int) -> str:
+        """How the vocabulary itself writes a token; empty for an id outside it."""
+        return self.core.id_to_token(token_id) or ""
+
+    def is_control(self, token_id: int) -> bool:
+        """Whether a token adds no text, wherever it stands."""
+        return not self._table.bytes_of([token_id])
+
+    @cached_property
+    def _table(self) -> TokenTable:
+        return TokenTable(self.core)
 
     def encode(self, text: str) -> list[int]:
         """Token ids of plain text, without special tokens; control tokens in it are taken apart."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,8 +17,8 @@ from playground.engines.folder_reader import open_folder, read_text
 from playground.engines.local_engine import LocalEngine, warm_up
 from playground.engines.threads import default_threads
 from playground.engines.tokenizer import parse_tokenizer
-from playground.engines.torch_checkpoint import load_model, read_checkpoint
-from playground.engines.torch_options import choose_options
+from playground.engines.torch_checkpoint import Checkpoint, load_model, read_checkpoint
+from playground.engines.torch_options import TorchOptions, choose_options
 from playground.engines.torch_runner import TorchRunner
 from playground.errors import EngineError, ModelLoadError, OutOfMemory
 
@@ -26,17 +27,38 @@ _TOLERANCE = {torch.float32: 1e-3}
 _HALF_TOLERANCE = 0.2
 
 
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """A loaded checkpoint that has not computed anything yet."""
+
+    checkpoint: Checkpoint
+    chosen: TorchOptions
+    table: TokenTable
+    model: Any
+
+
 def load_torch_engine(spec: ModelSpec, options: EngineOptions, progress: Progress) -> LocalEngine:
     """Load the checkpoint of a catalogue row. Raises ModelLoadError or OutOfMemory."""
     progress(Loading(Stage.LOADING))
+    weights = load_weights(spec, options)
+    progress(Loading(Stage.WARMING_UP))
+    return assemble(spec, options, weights)
+
+
+def load_weights(spec: ModelSpec, options: EngineOptions) -> Weights:
+    """Put a checkpoint's weights where they will compute. Raises ModelLoadError or OutOfMemory."""
     library_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     chosen = choose_options(options, spec.engine_options)
     checkpoint = read_checkpoint(spec.path)
     table = TokenTable(parse_tokenizer(read_text(open_folder(spec.path), "tokenizer.json")))
     torch.set_num_threads(options.threads or default_threads())
-    model = load_model(checkpoint, chosen)
+    return Weights(checkpoint, chosen, table, load_model(checkpoint, chosen))
+
+
+def assemble(spec: ModelSpec, options: EngineOptions, weights: Weights) -> LocalEngine:
+    """An engine around loaded weights, once they have been tried. Raises ModelLoadError or OutOfMemory."""
+    checkpoint, model = weights.checkpoint, weights.model
     context = min(checkpoint.context_length, spec.context_length or checkpoint.context_length)
-    progress(Loading(Stage.WARMING_UP))
     try:
         runner = TorchRunner(model, options, context)
     except (OutOfMemory, ModelLoadError):
@@ -44,10 +66,10 @@ def load_torch_engine(spec: ModelSpec, options: EngineOptions, progress: Progres
     except (EngineError, TypeError) as error:
         raise ModelLoadError(f"The model {spec.name} fails on its first token. Choose another model.") from error
     _prove(runner, model, spec.name)
-    if chosen.compiled:
+    if weights.chosen.compiled:
         model.forward = torch.compile(model.forward, dynamic=True)
     warm_up(runner, spec.name)
-    return LocalEngine(runner, table, checkpoint.eos_ids, max_batch=options.max_batch)
+    return LocalEngine(runner, weights.table, checkpoint.eos_ids, max_batch=options.max_batch)
 
 
 def _prove(runner: TorchRunner, model: Any, name: str) -> None:

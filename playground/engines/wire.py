@@ -1,7 +1,7 @@
 """What the server and a worker say to each other: length-prefixed JSON over two pipes, and nothing that runs.
 
-A frame is a list whose first item names it. Server to worker: `load`, `generate`, `score`, `cancel`. Worker to server:
-`progress`, `loaded`, `delta`, `scores`, `error`.
+A frame is a list whose first item names it. Server to worker: `load`, `generate`, `score`, `look`, `cancel`. Worker to
+server: `progress`, `loaded`, `delta`, `scores`, `looks`, `error`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import IO, Any
 from playground import errors
 from playground.catalog.spec import ModelSource, ModelSpec
 from playground.domain import FinishReason, Loading, Queued, SamplingParams, Stage, Timings, Usage
-from playground.engines.contract import Delta, Prompt, TokenLogprob, Turn
+from playground.engines.contract import Candidate, Delta, Look, Prompt, TokenLogprob, Turn
 from playground.errors import EngineError, PlaygroundError
 
 MAX_FRAME_BYTES = 256 * 2**20
@@ -97,14 +97,14 @@ def unpack_spec(packed: dict[str, Any]) -> ModelSpec:
 
 
 def pack_prompt(prompt: Prompt) -> list[Any]:
-    """Turns and token ids."""
-    return [[[turn.role, turn.content] for turn in prompt.turns], prompt.token_ids]
+    """Turns, token ids, and how many of these are the answer's."""
+    return [[[turn.role, turn.content] for turn in prompt.turns], prompt.token_ids, prompt.answered]
 
 
 def unpack_prompt(packed: list[Any]) -> Prompt:
     """The prompt again."""
-    turns, token_ids = packed
-    return Prompt(tuple(Turn(role, content) for role, content in turns), tuple(token_ids))
+    turns, token_ids, answered = packed
+    return Prompt(tuple(Turn(role, content) for role, content in turns), tuple(token_ids), answered)
 
 
 def pack_params(params: SamplingParams) -> dict[str, Any]:
@@ -121,7 +121,7 @@ def pack_delta(delta: Delta) -> list[Any]:
     """Just the text for a piece in the middle; all of it for the last one or with log-probabilities."""
     if delta.finish_reason is None and not delta.logprobs and not delta.reasoning:
         return [delta.text]
-    logprobs = [[item.token_id, item.text, item.logprob, item.top] for item in delta.logprobs]
+    logprobs = [[item.token_id, item.text, item.logprob, item.top, item.data.hex()] for item in delta.logprobs]
     if delta.finish_reason is None:
         return [delta.text, logprobs, delta.reasoning]
     usage, timings = delta.usage or Usage(), delta.timings or Timings()
@@ -140,13 +140,32 @@ def unpack_delta(packed: list[Any]) -> Delta:
     if len(packed) == 1:
         return Delta(packed[0])
     logprobs = tuple(
-        TokenLogprob(token_id, text, logprob, tuple((other, piece, value) for other, piece, value in top))
-        for token_id, text, logprob, top in packed[1]
+        TokenLogprob(
+            token_id, text, logprob, tuple((other, piece, value) for other, piece, value in top), bytes.fromhex(data)
+        )
+        for token_id, text, logprob, top, data in packed[1]
     )
     if len(packed) == 3:
         return Delta(packed[0], logprobs, reasoning=packed[2])
     text, _, reasoning, reason, usage, timings = packed
     return Delta(text, logprobs, FinishReason(reason), Usage(*usage), Timings(*timings), reasoning)
+
+
+def pack_look(look: Look) -> list[Any]:
+    """Candidates as their three numbers."""
+    stands = None if look.stands is None else _pack_candidate(look.stands)
+    return [stands, _pack_candidate(look.drawn), [_pack_candidate(one) for one in look.top], look.entropy, look.kept]
+
+
+def unpack_look(packed: list[Any]) -> Look:
+    """The look again."""
+    stands, drawn, top, entropy, kept = packed
+    known = None if stands is None else Candidate(*stands)
+    return Look(known, Candidate(*drawn), tuple(Candidate(*one) for one in top), entropy, kept)
+
+
+def _pack_candidate(candidate: Candidate) -> list[Any]:
+    return [candidate.token_id, candidate.logprob, candidate.share]
 
 
 def pack_progress(news: Loading | Queued) -> list[Any]:

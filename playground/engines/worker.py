@@ -13,13 +13,14 @@ from collections.abc import Callable
 from contextlib import closing
 
 from playground.domain import Loading, Queued
-from playground.engines.contract import Engine, EngineOptions
+from playground.engines.contract import Engine, EngineOptions, TransparentEngine
 from playground.engines.registry import kind_of
 from playground.engines.wire import (
     Frame,
     Wire,
     pack_delta,
     pack_error,
+    pack_look,
     pack_progress,
     unpack_params,
     unpack_prompt,
@@ -42,7 +43,11 @@ class Worker:
             return
         engine: list[Engine] = []
         threading.Thread(target=self._load, args=(first, engine), name="load", daemon=True).start()
-        serve: dict[str, Callable[[Engine, int, Frame], None]] = {"generate": self._generate, "score": self._score}
+        serve: dict[str, Callable[[Engine, int, Frame], None]] = {
+            "generate": self._generate,
+            "score": self._score,
+            "look": self._look,
+        }
         while (frame := self._wire.receive()) is not None:
             kind, number, *rest = frame
             if kind == "cancel":
@@ -93,6 +98,13 @@ class Worker:
 
     def _score(self, engine: Engine, number: int, rest: Frame) -> None:
         self._wire.send(["scores", number, engine.score(rest[0])])
+
+    def _look(self, engine: Engine, number: int, rest: Frame) -> None:
+        if not isinstance(engine, TransparentEngine):
+            raise EngineError("This engine has no probabilities. Choose another model to see them.")
+        prompt, params, first, count = rest
+        looks = engine.look(unpack_prompt(prompt), unpack_params(params), first=first, count=count)
+        self._wire.send(["looks", number, [pack_look(look) for look in looks]])
 
 
 def main() -> None:

@@ -15,10 +15,11 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from playground.catalog.spec import ModelSpec
 from playground.domain import SamplingParams
-from playground.engines.contract import Capabilities, Delta, EngineOptions, Progress, Prompt
+from playground.engines.contract import Capabilities, Delta, EngineOptions, Look, Progress, Prompt
 from playground.engines.wire import (
     Frame,
     Wire,
@@ -27,6 +28,7 @@ from playground.engines.wire import (
     pack_spec,
     unpack_delta,
     unpack_error,
+    unpack_look,
     unpack_progress,
 )
 from playground.errors import Cancelled, EngineError, EngineTimeout, ModelLoadError, WorkerDied
@@ -122,15 +124,12 @@ class WorkerEngine:
 
     def score(self, token_ids: Sequence[int]) -> list[float]:
         """Log-probabilities from the worker. Raises what `generate` raises."""
-        number, inbox = self._open()
-        try:
-            self._send(["score", number, list(token_ids)])
-            while True:
-                kind, _, *rest = self._next(inbox)
-                if kind == "scores":
-                    return [float(value) for value in rest[0]]
-        finally:
-            self._leave(number)
+        return [float(value) for value in self._ask("score", [list(token_ids)], "scores")]
+
+    def look(self, prompt: Prompt, params: SamplingParams, *, first: int, count: int) -> list[Look]:
+        """Probabilities from the worker. Raises what `generate` raises."""
+        packed = self._ask("look", [pack_prompt(prompt), pack_params(params), first, count], "looks")
+        return [unpack_look(look) for look in packed]
 
     def close(self) -> None:
         """End the process and wait until it is gone; may be called twice."""
@@ -141,6 +140,18 @@ class WorkerEngine:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait(timeout=30)
+
+    def _ask(self, kind: str, details: Frame, answer: str) -> list[Any]:
+        """One question with one answer, which is a list."""
+        number, inbox = self._open()
+        try:
+            self._send([kind, number, *details])
+            while True:
+                told, _, *rest = self._next(inbox)
+                if told == answer:
+                    return list(rest[0])
+        finally:
+            self._leave(number)
 
     def _open(self) -> tuple[int, _Inbox]:
         inbox: _Inbox = queue.SimpleQueue()

@@ -65,7 +65,15 @@ class Fetcher:
         for file in sorted(missing, key=lambda file: file.size):  # small ones first: mistakes are found early
             tally.arrived(part_size(_part(folder, file)))
             address = self._hub.address(inspection.repo, inspection.commit, file.path)
-            transfer = Transfer(self._hub.client, address, inspection.repo, file, folder, cancelled=cancelled)
+            transfer = Transfer(
+                self._hub.client,
+                address,
+                inspection.repo,
+                file,
+                folder,
+                cancelled=cancelled,
+                cached=_cached(inspection.repo, file),
+            )
             transfer.run(tally.arrived)
             tally.finish(file)
 
@@ -86,6 +94,14 @@ class _Tally:
 
     def finish(self, file: RepoFile) -> None:
         self._before += file.size
+
+
+def _cached(repo: str, file: RepoFile) -> Path:
+    """Where the Hub's own library keeps this file, if it does: a Space finds there what was fetched as it was built."""
+    from huggingface_hub import constants  # noqa: PLC0415
+
+    folder = Path(constants.HF_HUB_CACHE) / f"models--{repo.replace('/', '--')}" / "blobs"
+    return folder / (file.sha256 or file.git_sha1)
 
 
 def _is_here(folder: Path, file: RepoFile) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import shutil
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -24,16 +25,28 @@ Arrived = Callable[[int], None]
 
 
 class Transfer:
-    """Fetches `file` from `address` into `folder`, through a `.part` beside its place."""
+    """Fetches `file` from `address` into `folder`, through a `.part` beside its place.
+
+    `cached` may be the same file in another place; it is copied instead, if it has the right hash.
+    """
 
     def __init__(
-        self, client: HubClient, address: str, repo: str, file: RepoFile, folder: Path, *, cancelled: Cancel
+        self,
+        client: HubClient,
+        address: str,
+        repo: str,
+        file: RepoFile,
+        folder: Path,
+        *,
+        cancelled: Cancel,
+        cached: Path | None = None,
     ) -> None:
         self._client = client
         self._address = address
         self._repo = repo
         self._file = file
         self._cancelled = cancelled
+        self._cached = cached
         self._target = folder / file.path
         self._part = self._target.with_name(f"{self._target.name}.part")
 
@@ -45,6 +58,7 @@ class Transfer:
         if part_size(self._target) == self._file.size and self._is_right(self._target):
             arrived(self._file.size)
             return
+        self._copy_cached()
         for last in (False, True):
             try:
                 self._fetch(arrived)
@@ -57,6 +71,16 @@ class Transfer:
             else:
                 self._part.replace(self._target)
                 return
+
+    def _copy_cached(self) -> None:
+        """Begin with what is cached; if it proves wrong, it is fetched like any damaged file."""
+        if self._cached is None or part_size(self._part) or part_size(self._cached) != self._file.size:
+            return
+        try:
+            self._part.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(self._cached, self._part)
+        except OSError as error:
+            raise disk_error(error, self._file.size) from error
 
     def _fetch(self, arrived: Arrived) -> None:
         """Trouble that may pass is waited out; whenever a good piece came, patience begins anew."""

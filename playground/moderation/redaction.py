@@ -26,6 +26,8 @@ _MARKS: dict[Language, dict[str, str]] = {
     },
 }
 _OTHERWISE: dict[Language, str] = {"en": "[removed]", "vi": "[đã ẩn]"}
+_ALL_MARKS = {*_OTHERWISE.values(), *(mark for marks in _MARKS.values() for mark in marks.values())}
+_ANY_MARK = re.compile("|".join(map(re.escape, sorted(_ALL_MARKS))))
 # How remote images are disarmed, by the finding's explanation: the rest of the text stays and becomes a plain link.
 _DISARMED = {"markdown_image": "[", "html_tag": "&lt;", "link_definition": "] :"}
 # Letters that Vietnamese alone uses, or nearly alone.
@@ -43,6 +45,11 @@ def mark_for(ruling: Ruling, language: Language) -> str:
     if finding.category == "remote_image":
         return _DISARMED.get(finding.explanation, _OTHERWISE[language])
     return _MARKS[language].get(finding.category, _OTHERWISE[language])
+
+
+def marks_in(text: str) -> list[tuple[int, int]]:
+    """Where in a text marks stand in the place of something that was covered."""
+    return [mark.span() for mark in _ANY_MARK.finditer(text)]
 
 
 def redact(text: str, start: int, end: int, rulings: Iterable[Ruling], language: Language) -> str:

@@ -127,11 +127,10 @@ class ComparisonStore:
                 connection.execute(taken.values(owner=owner, updated_at=utc_now()))
         return found
 
-    def of_batch(self, batch: str) -> int:
-        """How many comparisons of a batch there are."""
-        counted = select(func.count()).select_from(comparisons).where(comparisons.c.batch == batch)
+    def of_batch(self, batch: str) -> set[str]:
+        """The ids of a batch's comparisons."""
         with self._database.read() as connection:
-            return int(connection.scalar(counted) or 0)
+            return set(connection.scalars(select(comparisons.c.id).where(comparisons.c.batch == batch)))
 
 
 def _joined(chosen: Any) -> Any:

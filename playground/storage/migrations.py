@@ -181,6 +181,28 @@ def m006_comparisons(connection: Connection) -> None:
     )
 
 
+def m007_api_keys(connection: Connection) -> None:
+    """Who may use the API, by the hash of their key, and how much of it."""
+    _run(
+        connection,
+        """CREATE TABLE api_keys (
+            id VARCHAR(32) NOT NULL PRIMARY KEY,
+            name VARCHAR(64) NOT NULL,
+            start VARCHAR(16) NOT NULL,
+            hash VARCHAR(64) NOT NULL,
+            requests_per_minute BIGINT,
+            tokens_per_day BIGINT,
+            concurrent BIGINT,
+            used_on VARCHAR(10) NOT NULL,
+            used_tokens BIGINT NOT NULL,
+            last_used_at TIMESTAMP WITH TIME ZONE,
+            revoked_at TIMESTAMP WITH TIME ZONE,
+            created_at TIMESTAMP WITH TIME ZONE NOT NULL
+        )""",
+        "CREATE UNIQUE INDEX api_keys_by_hash ON api_keys (hash)",
+    )
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     m001_conversations,
     m002_decisions,
@@ -188,6 +210,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     m004_receipts,
     m005_reports,
     m006_comparisons,
+    m007_api_keys,
 )
 
 

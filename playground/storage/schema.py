@@ -9,6 +9,7 @@ answer ("missed"); `subject_id` is the verdict's or the message's id, and `text`
 A conversation with a `comparison_id` is a side of a comparison. Two comparisons of a `batch` may share a side; one of a
 batch that nobody grades at the moment has no `owner`. `votes` have one row for every comparison that was voted on, and
 those that were imported; `side_a` and `side_b` are figures and names about the answers, never their words.
+`api_keys` has hashes of the API's keys, never a key; `used_tokens` are those of the day `used_on`.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import Any
 
 from sqlalchemy import (
     JSON,
+    BigInteger,
     Boolean,
     Column,
     DateTime,
@@ -200,4 +202,22 @@ votes = Table(
     Column("changed_at", UtcDateTime, nullable=False),
     Index("votes_by_comparison", "comparison_id", unique=True),
     Index("votes_by_change", "changed_at"),
+)
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    _id("id", primary_key=True),
+    Column("name", String(64), nullable=False),
+    Column("start", String(16), nullable=False),
+    Column("hash", String(64), nullable=False),
+    Column("requests_per_minute", BigInteger),
+    Column("tokens_per_day", BigInteger),
+    Column("concurrent", BigInteger),
+    Column("used_on", String(10), nullable=False),
+    Column("used_tokens", BigInteger, nullable=False),
+    Column("last_used_at", UtcDateTime),
+    Column("revoked_at", UtcDateTime),
+    Column("created_at", UtcDateTime, nullable=False),
+    Index("api_keys_by_hash", "hash", unique=True),
 )

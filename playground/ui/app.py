@@ -11,11 +11,14 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
+from playground.config import Space
 from playground.domain import Language
 from playground.services import Services
 from playground.ui.arena.downloads import download_routes
 from playground.ui.arena.page import build_arena
 from playground.ui.assets import asset_routes
+from playground.ui.exports import ROOT as EXPORTS
+from playground.ui.exports import export_routes
 from playground.ui.layout import build_page
 from playground.ui.owner import OwnerCookie
 from playground.ui.page import ARENA, ARENAS, MOUNTS, OwnHead, SecurityHeaders
@@ -29,25 +32,28 @@ LANGUAGE_COOKIE = "playground_language"
 YEAR_SECONDS = 31_536_000
 
 
-def create_app(services: Services) -> FastAPI:
+def create_app(services: Services, space: Space | None = None) -> FastAPI:
     """Everything people see, as one ASGI application: /en/, /arena, /workbench, /static, /healthz; / picks a language.
 
-    Must be called where no event loop runs.
+    `space` is the Hugging Face Space it runs in: the Hub shows its pages in a frame, and its disk does not last. Must
+    be called where no event loop runs.
     """
     # Gradio makes event loops and never closes them when it is used where none runs: so one runs, for a moment.
-    return asyncio.run(_assemble(services))
+    return asyncio.run(_assemble(services, space))
 
 
-async def _assemble(services: Services) -> FastAPI:
+async def _assemble(services: Services, space: Space | None) -> FastAPI:
+    framed = space is not None
     doorkeeper = Doorkeeper(services.settings.operator_token, services.settings.host)
     middleware = [
-        Middleware(SecurityHeaders),
+        Middleware(SecurityHeaders, framed=framed),
         Middleware(OperatorGate, doorkeeper=doorkeeper),
-        Middleware(OwnHead),
-        Middleware(OwnerCookie, paths=(*MOUNTS, *ARENAS)),
+        Middleware(OwnHead, framed=framed),
+        Middleware(OwnerCookie, paths=(*MOUNTS, *ARENAS, EXPORTS), framed=framed),
     ]
     routes = [
         *asset_routes(),
+        *export_routes(services.chat),
         *entrance_routes(services.workbench, doorkeeper, preferred_language),
         *download_routes(services.arena, services.arena.standings, services.catalog, preferred_language),
     ]
@@ -62,7 +68,12 @@ async def _assemble(services: Services) -> FastAPI:
             f"{ARENA}/{language}",
             language,
         )
-        _mount(app, build_page(services, language, doorkeeper), f"/{language}", language)
+        _mount(
+            app,
+            build_page(services, language, doorkeeper, temporary=framed and not services.lasting),
+            f"/{language}",
+            language,
+        )
         _mount(
             app,
             build_workbench(services.workbench, language, signed_in=doorkeeper.has_token),

@@ -35,7 +35,7 @@ def build_conversations_tab() -> ConversationsTab:
     """Lay out the side bar."""
     build_island("brand")
     conversations = build_island("conversations", events=("create", "choose", "rename", "remove", "restore", "search"))
-    return ConversationsTab(conversations, build_island("sidefoot", {"workbench": False}))
+    return ConversationsTab(conversations, build_island("sidefoot", {"workbench": False, "temporary": False}))
 
 
 def render(tab: ConversationsTab, view: ChatView, context: Context, query: str = "") -> Updates:
@@ -47,9 +47,11 @@ def render(tab: ConversationsTab, view: ChatView, context: Context, query: str =
     return {tab.conversations: asdict(listed(found, view.conversation_id, context.words, query))}
 
 
-def render_foot(tab: ConversationsTab, *, operator: bool) -> Updates:
-    """Language and theme; and the way to the workbench for the operator, whom visitors need not know to exist."""
-    return {tab.foot: {"workbench": operator}}
+def render_foot(tab: ConversationsTab, *, operator: bool, temporary: bool) -> Updates:
+    """Language, theme and export; whether what is stored will be lost; and the way to the workbench for the operator,
+    whom visitors need not know to exist.
+    """
+    return {tab.foot: {"workbench": operator, "temporary": temporary}}
 
 
 def wire_conversations_tab(tab: ConversationsTab, canvas: Canvas, context: Context) -> None:

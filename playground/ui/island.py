@@ -56,3 +56,12 @@ def read_count(event: gr.EventData, name: str, most: int) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= most:
         raise InvalidRequest(f"{name} must be a whole number from 0 to {most}.")
     return value
+
+
+def read_numbers(event: gr.EventData, name: str, most: int) -> tuple[int, ...]:
+    """A list of at most so many whole numbers. Raises InvalidRequest when it is something else."""
+    data: Any = event._data
+    numbers = data.get(name) if isinstance(data, Mapping) else None
+    if not isinstance(numbers, list) or len(numbers) > most or not all(type(item) is int for item in numbers):
+        raise InvalidRequest(f"{name} must be a list of at most {most} whole numbers.")
+    return tuple(numbers)

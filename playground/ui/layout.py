@@ -9,11 +9,12 @@ import gradio as gr
 from playground.domain import Language
 from playground.errors import PlaygroundError
 from playground.services import Services
-from playground.ui import chat_tab, chat_view, conversations_tab, picker_tab, settings_tab
+from playground.ui import chat_tab, chat_view, conversations_tab, inside_tab, picker_tab, settings_tab
 from playground.ui.canvas import QUIET, Canvas, Context, Updates
 from playground.ui.chat_tab import ChatTab
 from playground.ui.chat_view import ChatView
 from playground.ui.conversations_tab import ConversationsTab
+from playground.ui.inside_tab import InsideTab
 from playground.ui.island import build_island
 from playground.ui.picker_tab import PickerTab
 from playground.ui.settings_tab import SettingsTab
@@ -34,17 +35,21 @@ class Page:
     picker: PickerTab
     settings: SettingsTab
     chat: ChatTab
+    inside: InsideTab
 
 
-def build_page(services: Services, language: Language, doorkeeper: Doorkeeper) -> gr.Blocks:
-    """The whole interface in one language; `doorkeeper` tells who is shown the way to the workbench."""
+def build_page(services: Services, language: Language, doorkeeper: Doorkeeper, *, temporary: bool = False) -> gr.Blocks:
+    """The whole interface in one language; `doorkeeper` tells who is shown the way to the workbench.
+
+    `temporary`: what is stored here is lost when the server restarts, and people are told so.
+    """
     context = Context(services, load_words(language))
     title = context.words("page.title")
     demo = gr.Blocks(title=title, analytics_enabled=False, fill_width=True, fill_height=True)
     with demo:
         page = _lay_out()
         _wire(page, context, doorkeeper, demo)
-        _wire_foot(page, doorkeeper, demo)
+        _wire_foot(page, doorkeeper, demo, temporary=temporary)
     demo.state_session_capacity = SESSIONS
     demo.queue(max_size=None, default_concurrency_limit=None, api_open=False)
     # Gradio sums up its last events at every end of one, on the event loop: over 10,000 of them unless told otherwise.
@@ -63,7 +68,8 @@ def _lay_out() -> Page:
                 picker = picker_tab.build_picker_tab()
                 settings = settings_tab.build_settings_tab()
             chat = chat_tab.build_chat_tab()
-    return Page(state, conversations, picker, settings, chat)
+            inside = inside_tab.build_inside_tab()
+    return Page(state, conversations, picker, settings, chat, inside)
 
 
 def render(page: Page, view: ChatView, context: Context) -> Updates:
@@ -106,14 +112,15 @@ def _wire(page: Page, context: Context, doorkeeper: Doorkeeper, demo: gr.Blocks)
     conversations_tab.wire_conversations_tab(page.conversations, canvas, context)
     picker_tab.wire_picker_tab(page.picker, canvas, context, doorkeeper)
     settings_tab.wire_settings_tab(page.settings, canvas, context)
+    inside_tab.wire_inside_tab(page.inside, canvas, context)
     demo.load(on_load, [page.state], canvas.outputs, queue=False, **QUIET)
     models = picker_tab.showing(page.picker, context, doorkeeper)
     demo.load(models, None, [page.picker.models], queue=False, **QUIET)
 
 
-def _wire_foot(page: Page, doorkeeper: Doorkeeper, demo: gr.Blocks) -> None:
+def _wire_foot(page: Page, doorkeeper: Doorkeeper, demo: gr.Blocks, *, temporary: bool) -> None:
     def show(request: gr.Request) -> Updates:
         operator = request.request is not None and doorkeeper.admits(request.request)
-        return conversations_tab.render_foot(page.conversations, operator=operator)
+        return conversations_tab.render_foot(page.conversations, operator=operator, temporary=temporary)
 
     demo.load(show, None, [page.conversations.foot], queue=False, **QUIET)

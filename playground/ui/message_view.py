@@ -25,7 +25,10 @@ class Versions:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What stands under one message: its text to copy or edit, versions, figures, notices. Figures are (text, hint)."""
+    """What stands under one message: its text to copy or edit, versions, figures, notices. Figures are (text, hint).
+
+    `model` is the name of the model that answered.
+    """
 
     id: str
     role: str
@@ -33,6 +36,7 @@ class Row:
     versions: Versions | None
     stats: tuple[tuple[str, str], ...]
     notices: tuple[Notice, ...]
+    model: str = ""
 
 
 def chat_messages(messages: Iterable[Message], words: Words, *, thinking: bool = False) -> list[ChatMessage]:
@@ -76,6 +80,7 @@ def _row(message: Message, siblings: tuple[str, ...], names: Mapping[str, str], 
         versions=_versions(message.id, siblings),
         stats=_answered_by(message, names, words) + message_stats(message, words),
         notices=message_notices(message, words),
+        model=names.get(message.model_id, message.model_id) if message.model_id else "",
     )
 
 

@@ -42,12 +42,14 @@ def owner_of(request: HasCookies) -> str:
 class OwnerCookie:
     """Gives every browser an owner: sets the cookie on the first answer, and shows it to the handlers at once.
 
-    Only for what is below `paths`: files and health checks know nobody.
+    Only for what is below `paths`: files and health checks know nobody. `framed`: the page is shown in a frame of
+    another site.
     """
 
-    def __init__(self, app: ASGIApp, paths: tuple[str, ...]) -> None:
+    def __init__(self, app: ASGIApp, paths: tuple[str, ...], *, framed: bool = False) -> None:
         self._app = app
         self._paths = paths
+        self._framed = framed
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, with an owner."""
@@ -59,7 +61,7 @@ class OwnerCookie:
             await self._app(scope, receive, send)
             return
         owner = new_owner()
-        cookie = _cookie_header(owner, secure=scope["scheme"] == "https")
+        cookie = _cookie_header(owner, secure=scope["scheme"] == "https", framed=self._framed)
 
         async def with_cookie(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -78,6 +80,11 @@ def _with_owner(scope: Scope, owner: str) -> Scope:
     return {**scope, "headers": [*headers, (b"cookie", joined)]}
 
 
-def _cookie_header(owner: str, *, secure: bool) -> bytes:
-    secured = "; Secure" if secure else ""
-    return f"{COOKIE}={owner}; Path=/; Max-Age={YEAR_SECONDS}; HttpOnly; SameSite=Lax{secured}".encode("latin-1")
+def cookie_attributes(*, framed: bool) -> str:
+    """How far a cookie goes: to this site only, or, in a frame, to this site below the one that shows it."""
+    return "SameSite=None; Secure; Partitioned" if framed else "SameSite=Lax"
+
+
+def _cookie_header(owner: str, *, secure: bool, framed: bool) -> bytes:
+    reach = cookie_attributes(framed=framed) + ("; Secure" if secure and not framed else "")
+    return f"{COOKIE}={owner}; Path=/; Max-Age={YEAR_SECONDS}; HttpOnly; {reach}".encode("latin-1")

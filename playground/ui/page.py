@@ -5,12 +5,14 @@ from __future__ import annotations
 import html
 import json
 import re
+from collections.abc import Mapping
 
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from playground.domain import Language
 from playground.ui.assets import Bundle, load_assets
+from playground.ui.owner import cookie_attributes
 from playground.ui.words import LANGUAGES, Words, load_words
 from playground.ui.workbench.access import ROOT
 
@@ -39,6 +41,8 @@ HEADERS = {
     "Permissions-Policy": "camera=(), microphone=(), geolocation=(), payment=(), usb=()",
     "Cross-Origin-Opener-Policy": "same-origin",
 }
+# A Space's page is shown in a frame of the Hub's.
+FRAMING_SITE = "https://huggingface.co"
 # What the page needs of Gradio. Its other routes (uploads, files, requests on somebody's behalf, descriptions of the
 # API, editing by a model, monitoring) answer 404.
 OPEN = re.compile(
@@ -51,11 +55,21 @@ _GRADIO_HEAD = re.compile(
 _BASE = re.compile(r"<base [^>]*>")
 
 
+def headers_for(*, framed: bool) -> Mapping[str, str]:
+    """The headers of every answer; `framed`: the Hub, and nobody else, may show the page in a frame of its own."""
+    if not framed:
+        return HEADERS
+    policy = POLICY.replace("frame-ancestors 'self'", f"frame-ancestors 'self' {FRAMING_SITE}")
+    kept = {name: value for name, value in HEADERS.items() if name != "X-Frame-Options"}  # it knows no other site
+    return kept | {"Content-Security-Policy": policy}
+
+
 class SecurityHeaders:
     """Adds the headers to every answer and closes the parts of Gradio that the page does not use."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, *, framed: bool = False) -> None:
         self._app = app
+        self._headers = headers_for(framed=framed)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or answer 404 for a closed part."""
@@ -66,7 +80,7 @@ class SecurityHeaders:
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                for name, value in HEADERS.items():
+                for name, value in self._headers.items():
                     headers[name] = value
             await send(message)
 
@@ -80,8 +94,9 @@ class SecurityHeaders:
 class OwnHead:
     """Rewrites the HTML that Gradio serves: language, title, early theme, our style sheet, scripts and words."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, *, framed: bool = False) -> None:
         self._app = app
+        self._framed = framed
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on; a page is collected, rewritten and sent in one piece."""
@@ -106,7 +121,7 @@ class OwnHead:
             headers = MutableHeaders(scope=start)
             content = bytes(body)
             if headers.get("content-type", "").startswith("text/html"):
-                content = rewrite(content.decode("utf-8"), words, bundle).encode("utf-8")
+                content = rewrite(content.decode("utf-8"), words, bundle, framed=self._framed).encode("utf-8")
                 headers["Content-Length"] = str(len(content))
                 headers["Cache-Control"] = "no-store"
             await send(start)
@@ -116,20 +131,21 @@ class OwnHead:
         await self._app({**scope, "headers": plain}, receive, collect)
 
 
-def rewrite(page: str, words: Words, bundle: Bundle = "page") -> str:
+def rewrite(page: str, words: Words, bundle: Bundle = "page", *, framed: bool = False) -> str:
     """Gradio's HTML with a head of our own. Nothing in it comes from people or models."""
     page = page.replace('lang="en"', f'lang="{words.language}"', 1)
     page = _GRADIO_HEAD.sub("", page)
-    return _BASE.sub(lambda base: base.group() + own_head(words, bundle), page, count=1)
+    return _BASE.sub(lambda base: base.group() + own_head(words, bundle, framed=framed), page, count=1)
 
 
-def own_head(words: Words, bundle: Bundle) -> str:
+def own_head(words: Words, bundle: Bundle, *, framed: bool = False) -> str:
     """Title, previews, icon, and what must be there before Gradio starts."""
     assets = load_assets(bundle)
     title, description = html.escape(words(f"{bundle}.title")), html.escape(words("page.description"))
     others = tuple(section for page, sections in _OWN_WORDS.items() if page != bundle for section in sections)
     sent = {key: text for key, text in words.table.items() if not key.startswith(others)}
     facts = {"words": sent, "languages": LANGUAGES, "logo": "/static/favicon.svg"}
+    facts |= {"cookie": cookie_attributes(framed=framed)}
     inline = json.dumps(facts, ensure_ascii=False).replace("<", "\\u003c")
     return f"""
 <title>{title}</title>

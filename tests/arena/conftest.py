@@ -12,7 +12,8 @@ import pytest
 
 from playground.arena.battles import Ring
 from playground.arena.contract import Comparison, ComparisonView, Mode, SideRequest
-from playground.arena.service import ArenaParts, ArenaService
+from playground.arena.parts import ArenaParts
+from playground.arena.service import ArenaService
 from playground.catalog.catalog import Catalog
 from playground.catalog.spec import ModelSpec
 from playground.chat.service import ChatService
@@ -152,6 +153,7 @@ def build_hall(tmp_path: Path) -> Iterator[Callable[..., Hall]]:
         parts = ArenaParts(
             catalog=catalog,
             chat=chat,
+            engines=source,
             sides=ConversationStore(database, sides=True),
             chats=chats,
             comparisons=ComparisonStore(database),

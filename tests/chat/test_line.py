@@ -1,4 +1,4 @@
-"""First come, first served."""
+"""First come, first served, among owners who take turns."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from playground.errors import Busy
 class Holder:
     """A run that holds its place until it is let go."""
 
-    def __init__(self, line: Line) -> None:
-        self.run = Run("anna")
+    def __init__(self, line: Line, owner: str = "anna") -> None:
+        self.run = Run(owner)
         self.served = threading.Event()
         self.go = threading.Event()
         self.position: list[int] = []
@@ -100,3 +100,35 @@ def test_a_line_that_is_too_long_is_refused() -> None:
     line.join(third)
     line.leave(third)
     second.leave()
+
+
+def test_owners_take_turns() -> None:
+    line = Line(places=1, longest=10)
+    first = Holder(line, "heavy")
+    assert first.served.wait(30)
+    heavy = [Holder(line, "heavy") for _ in range(3)]
+    until(lambda: [holder.told for holder in heavy] == [1, 2, 3])
+    other = Holder(line, "light")
+    until(lambda: other.told == 1)
+    until(lambda: [holder.told for holder in heavy] == [2, 3, 4])
+    first.leave()
+    assert other.served.wait(30)
+    other.leave()
+    for holder in heavy:
+        assert holder.served.wait(30)
+        holder.leave()
+
+
+def test_one_owner_cannot_shut_the_others_out() -> None:
+    line = Line(places=1, longest=2)
+    first = Holder(line, "heavy")
+    assert first.served.wait(30)
+    heavy = [Holder(line, "heavy") for _ in range(2)]
+    with pytest.raises(Busy):
+        line.join(Run("heavy"))
+    others = [Holder(line, name) for name in ("light", "lighter")]
+    with pytest.raises(Busy):
+        line.join(Run("lightest"))
+    for holder in (first, *others, *heavy):
+        assert holder.served.wait(30)
+        holder.leave()

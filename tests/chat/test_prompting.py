@@ -12,7 +12,7 @@ from playground.catalog.spec import ModelSpec
 from playground.chat.prompting import build
 from playground.domain import FinishReason, Message, SamplingParams
 from playground.engines.contract import Turn
-from playground.errors import ContextTooLong
+from playground.errors import ContextTooLong, InvalidRequest
 
 SPEC = ModelSpec(
     id="m",
@@ -137,3 +137,12 @@ def test_a_long_history_is_not_tokenised_from_its_beginning() -> None:
     tokenizer = Words()
     build(talk(*[FinishReason.STOP] * 2000), SPEC, PARAMS, tokenizer=tokenizer)
     assert tokenizer.read < 500
+
+
+def test_a_beginning_of_the_answer_stands_behind_the_prompt() -> None:
+    plain = build(talk(FinishReason.STOP), SPEC, PARAMS, tokenizer=Words())
+    begun = build(talk(FinishReason.STOP), SPEC, PARAMS, tokenizer=Words(), beginning=(7, 8))
+    assert begun.prompt == replace(plain.prompt, token_ids=(*plain.prompt.token_ids, 7, 8), answered=2)
+    assert begun.params == plain.params
+    with pytest.raises(InvalidRequest, match="cannot go on from a token"):
+        build(talk(), SPEC, PARAMS, beginning=(7,))

@@ -15,10 +15,12 @@ def split(text: str, size: int, tags: tuple[str, str] | None = TAGS) -> tuple[st
     splitter = ReasoningSplitter(tags)
     parts = [part for start in range(0, len(text), size) for part in splitter.feed(text[start : start + size])]
     parts += splitter.finish()
-    assert all(part for _, part in parts)
+    assert splitter.read == len(text)
+    assert all(text[part.start :].startswith(part.text) for part in parts)
+    assert all(part.text for part in parts)
     return (
-        "".join(part for kind, part in parts if kind is ReasoningDelta),
-        "".join(part for kind, part in parts if kind is TextDelta),
+        "".join(part.text for part in parts if part.kind is ReasoningDelta),
+        "".join(part.text for part in parts if part.kind is TextDelta),
     )
 
 
@@ -43,10 +45,10 @@ def test_every_cut_gives_the_same(text: str, reasoning: str, answer: str, size: 
 
 def test_without_tags_everything_is_answer_at_once() -> None:
     splitter = ReasoningSplitter(None)
-    assert splitter.feed("<think>x") == [(TextDelta, "<think>x")]
+    assert splitter.feed("<think>x") == [(TextDelta, "<think>x", 0)]
     assert splitter.finish() == []
 
 
 def test_text_that_cannot_become_a_tag_is_not_held_back() -> None:
-    assert ReasoningSplitter(TAGS).feed("a <b") == [(TextDelta, "a <b")]
-    assert ReasoningSplitter(TAGS).feed("a <th") == [(TextDelta, "a ")]
+    assert ReasoningSplitter(TAGS).feed("a <b") == [(TextDelta, "a <b", 0)]
+    assert ReasoningSplitter(TAGS).feed("a <th") == [(TextDelta, "a ", 0)]

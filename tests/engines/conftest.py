@@ -163,9 +163,12 @@ class Reference:
 
     def logprobs(self, tokens: list[int]) -> Any:
         """Log-probabilities [tokens, vocabulary] after each token, as a NumPy array."""
+        return self._torch.log_softmax(self.logits(tokens).double(), -1).numpy()
+
+    def logits(self, tokens: list[int]) -> Any:
+        """Logits [tokens, vocabulary] after each token."""
         with self._torch.no_grad():
-            logits = self._model(self._torch.tensor([tokens])).logits[0]
-        return self._torch.log_softmax(logits.double(), -1).numpy()
+            return self._model(self._torch.tensor([tokens])).logits[0]
 
 
 @pytest.fixture(scope="session")

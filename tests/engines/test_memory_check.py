@@ -76,7 +76,7 @@ def test_every_row_with_a_configuration_has_a_need() -> None:
         "sailor2-8b",
         "openassistant-12b",
         "openmath-mistral-7b",
-        "llama-guard3-1b",
+        "llama-guard-3-1b",
     }
 
 

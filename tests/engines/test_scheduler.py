@@ -9,6 +9,7 @@ import pytest
 from playground.domain import SamplingParams
 from playground.engines.detokenizer import TokenTable
 from playground.engines.kv_cache import KVCache
+from playground.engines.reading import Scores
 from playground.engines.scheduler import MIN_SHARED_TOKENS, Scheduler
 from playground.engines.sequence import Event, Row, Sequence, Vocabulary
 from tests.engines.conftest import make_tokenizer
@@ -26,7 +27,7 @@ class Bench:
 
     def add(self, prompt: list[int], limit: int = 10, *, scoring: bool = False) -> Sequence:
         sequence = Sequence(prompt, SamplingParams(), limit, VOCABULARY, HEARD.append)
-        sequence.scores = [] if scoring else None
+        sequence.reading = Scores(prompt) if scoring else None
         self.scheduler.waiting.append(sequence)
         self.scheduler.admit()
         return sequence

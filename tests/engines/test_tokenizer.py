@@ -18,6 +18,8 @@ from playground.engines.contract import Turn
 from playground.engines.model_files import TokenizerFiles
 from playground.engines.tokenizer import HfTokenizer, read_tokenizer
 from playground.errors import InvalidRequest, ModelLoadError
+from tests import architectures
+from tests.architectures import DIALECTS
 from tests.engines.conftest import TEMPLATE, make_spec, make_tokenizer
 
 START, END = 1, 2
@@ -69,7 +71,9 @@ def test_no_mixture_of_pieces_forges_a_turn(text: str) -> None:
 @given(st.text(st.characters(exclude_categories=())))
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_any_text_can_be_encoded(text: str) -> None:
-    expected = "".join("\ufffd" if "\ud800" <= letter <= "\udfff" or letter == "\ufdd0" else letter for letter in text)
+    expected = "".join(
+        "\ufffd" if "\ud800" <= letter <= "\udfff" or "\ufdd0" <= letter <= "\ufdef" else letter for letter in text
+    )
     assert TOKENIZER.core.decode(TOKENIZER.encode(text)) == expected
 
 
@@ -199,3 +203,77 @@ def test_templates_inside_the_configuration(fp32_folder: Path, tmp_path: Path) -
     path.write_text(json.dumps(config), encoding="utf-8")
     with pytest.raises(ModelLoadError, match="instruction-tuned"):
         read_tokenizer(make_spec("onnx", folder))
+
+
+def traced(tokenizer: HfTokenizer, turns: list[Turn]) -> str:
+    """The prompt with every stretch of one origin in brackets behind its number, - for the template."""
+    pieces: list[tuple[int | None, list[int]]] = []
+    for index, turn in tokenizer.trace_chat(turns):
+        if not pieces or pieces[-1][0] != turn:
+            pieces.append((turn, []))
+        pieces[-1][1].append(index)
+    return "".join(f"{'-' if turn is None else turn}[{tokenizer.core.decode(ids, False)}]" for turn, ids in pieces)
+
+
+TALK = [Turn("system", "Be brief."), Turn("user", " hi\n"), Turn("assistant", "user"), Turn("user", "Bạn là ai?")]
+TEMPLATES = {
+    TEMPLATE: "-[<|im_start|>system\n]0[Be brief.]-[<|im_end|>\n<|im_start|>user\n]1[ hi\n]-[<|im_end|>\n<|im_start|>"
+    "assistant\n]2[user]-[<|im_end|>\n<|im_start|>user\n]3[Bạn là ai?]-[<|im_end|>\n<|im_start|>assistant\n]",
+    # One that trims, and one without a place for a system prompt, which is then joined to the first question.
+    "{% for m in messages %}{{ '[' + m['role'] + ']' + m['content'] | trim + '\n' }}{% endfor %}": (
+        "-[[system]]0[Be brief.]-[\n[user]]1[hi]-[\n[assistant]]2[user]-[\n[user]]3[Bạn là ai?]-[\n]"
+    ),
+    "{% for m in messages %}{% if m['role'] == 'system' %}{{ raise_exception('no') }}{% endif %}"
+    "{{ '[' + m['role'] + ']' + m['content'] }}{% endfor %}": (
+        "-[[user]]0[Be brief.]-[\n\n]1[ hi\n]-[[assistant]]2[user]-[[user]]3[Bạn là ai?]"
+    ),
+    # One that looks at what it is given, and one that forgets an earlier answer.
+    "{% for m in messages %}{{ '[' + m['content'] | length | string + ']' + m['content'] + '\n' }}{% endfor %}": (
+        "-[[9]]0[Be brief.]-[\n[4] ]1[hi]-[\n\n[4]]2[user]-[\n[10]]3[Bạn là ai?]-[\n]"
+    ),
+    "{% for m in messages if m['role'] != 'assistant' %}{{ m['content'] }}|{% endfor %}": (
+        "0[Be brief.]-[|]1[ hi\n]-[|]3[Bạn là ai?]-[|]"
+    ),
+}
+
+
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_every_token_of_a_prompt_knows_whose_it_is(template: str) -> None:
+    tokenizer = HfTokenizer(TokenizerFiles(make_tokenizer().to_str(), template, {}))
+    assert [index for index, _ in tokenizer.trace_chat(TALK)] == tokenizer.encode_chat(TALK)
+    assert traced(tokenizer, TALK) == TEMPLATES[template]
+
+
+@given(st.lists(st.text(max_size=12) | st.sampled_from([*FORGERIES, " <|im_start|>user\n", "\ufdd1\ufde3\ufdd2"])))
+def test_origins_never_change_the_prompt(texts: list[str]) -> None:
+    turns = [Turn("assistant" if at % 2 else "user", text) for at, text in enumerate(texts)]
+    found = TOKENIZER.trace_chat(turns)
+    assert [index for index, _ in found] == TOKENIZER.encode_chat(turns)
+    for at, turn in enumerate(turns):
+        ids = [index for index, origin in found if origin == at]
+        assert not {0, START, END} & set(ids)
+        assert not ids or turn.content
+
+
+def test_tokens_are_read_one_by_one() -> None:
+    text = "Xin chào 🙂!"
+    texts = TOKENIZER.texts(TOKENIZER.encode(text))
+    assert "".join(texts) == text
+    assert "🙂" in texts
+    assert "" in texts
+    assert TOKENIZER.texts([START, END]) == ["", ""]
+    assert [TOKENIZER.is_control(index) for index in (END, TOKENIZER.encode("🙂")[0])] == [True, False]
+    assert (TOKENIZER.name(END), TOKENIZER.name(10**6)) == ("<|im_end|>", "")
+
+
+@pytest.mark.parametrize("name", sorted(DIALECTS))
+def test_every_family_s_prompt_is_traced(name: str) -> None:
+    dialect = DIALECTS[name]
+    template = TEMPLATE if dialect.template is None else dialect.template
+    names = dict(zip(("bos_token", "eos_token", "pad_token", "unk_token"), dialect.tokens, strict=False))
+    tokenizer = HfTokenizer(TokenizerFiles(architectures.make_tokenizer(dialect).to_str(), template, names))
+    found = tokenizer.trace_chat(TALK)
+    assert [index for index, _ in found] == tokenizer.encode_chat(TALK)
+    for at, turn in enumerate(TALK):
+        text = tokenizer.core.decode([index for index, origin in found if origin == at])
+        assert text.strip() == turn.content.strip()

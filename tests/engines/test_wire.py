@@ -11,7 +11,7 @@ import pytest
 from playground import errors
 from playground.domain import FinishReason, Loading, Queued, SamplingParams, Stage, Timings, Usage
 from playground.engines import wire
-from playground.engines.contract import Delta, Prompt, TokenLogprob, Turn
+from playground.engines.contract import Candidate, Delta, Look, Prompt, TokenLogprob, Turn
 from playground.engines.wire import Frame, Wire
 from tests.engines.conftest import make_spec
 
@@ -41,8 +41,11 @@ def test_deltas(delta: Delta) -> None:
 def test_everything_else() -> None:
     params = SamplingParams(temperature=0.5, stop=("a", "b"), seed=2**62, logprobs=3)
     assert wire.unpack_params(through([wire.pack_params(params)])[0]) == params
-    prompt = Prompt((Turn("user", "hỏi"), Turn("assistant", "")), (1, 2, 3))
+    prompt = Prompt((Turn("user", "hỏi"), Turn("assistant", "")), (1, 2, 3), 2)
     assert wire.unpack_prompt(through(wire.pack_prompt(prompt))) == prompt
+    candidate = Candidate(7, -1.5, 0.25)
+    for look in (Look(None, candidate, (), 1.25, 1), Look(candidate, candidate, (candidate, candidate), 0.0, 9)):
+        assert wire.unpack_look(through(wire.pack_look(look))) == look
     for news in (Queued(3), Loading(Stage.LOADING), Loading(Stage.PREFILLING, 0.5, "x")):
         assert wire.unpack_progress(through(wire.pack_progress(news))) == news
     spec = make_spec("onnx", Path("relative"))

@@ -6,7 +6,7 @@ A new detector in `services.choose_detectors` needs a line in `CANARIES`; `test_
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from string import hexdigits
 
@@ -32,11 +32,12 @@ words = ["zorgle"]
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """Where a canary is let loose: the data folder of the playground, and what is undone at the end."""
+    """Where a canary is let loose: the data folder of the playground, what is undone at the end, thoughts."""
 
     data_dir: Path
     patch: pytest.MonkeyPatch
     endpoint: Server
+    thoughts: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+from playground.chat.export import EXPORTS
 from playground.domain import ReasoningDelta, TextDelta
 from playground.review.numbers import Dimension
 from playground.storage.schema import metadata
@@ -51,6 +52,13 @@ def _threads(scene: Scene) -> str:
     return repr(threads)
 
 
+def _seen(view: object) -> str:
+    """What was looked at, and its tokens joined: a canary that is taken apart is one all the same."""
+    pieces = view if isinstance(view, tuple) else getattr(view, "pieces", ())
+    tokens = [token for piece in pieces for token in getattr(piece, "tokens", (piece,))]
+    return repr(view) + "".join(token.text for token in tokens)
+
+
 def _decisions(scene: Scene) -> str:
     services = scene.services
     return repr(services.decisions.newest(100_000)) + repr(services.workbench.detectors())
@@ -81,6 +89,12 @@ def _found(scene: Scene) -> str:
 
 EXITS = (
     Exit("answer stream", lambda scene: _events(scene, TextDelta), ("event:TextDelta",)),
+    Exit("tokens", lambda scene: "\n".join(scene.tokens), ("event:TokenScores",)),
+    Exit("api, whole", lambda scene: scene.api["whole"].decode(), (r"route:POST /v1/(chat/)?completions",), page=True),
+    Exit("api, streamed", lambda scene: scene.api["streamed"].decode(), page=True),
+    Exit(
+        "api, other", lambda scene: scene.api["other"].decode(), ("route:POST /v1/moderations",), "no words", page=True
+    ),
     Exit("reasoning stream", lambda scene: _events(scene, ReasoningDelta), ("event:ReasoningDelta",)),
     Exit(
         "all events",
@@ -92,7 +106,8 @@ EXITS = (
     Exit("search", _found, holds="questions"),
     Exit("history, retries, edits", _threads, ("service:chat",)),
     Exit("comparisons, blind and not", lambda scene: "".join(scene.compared), ("service:arena",)),
-    Exit("disk", _disk, ("service:database",)),
+    Exit("look inside", lambda scene: "".join(map(_seen, scene.inside)), ("service:inspector",)),
+    Exit("disk", _disk, ("service:(database|snapshots)",)),
     Exit("decisions", _decisions, ("service:decisions",), holds="no words"),
     Exit("reports", _reports, ("service:reports",)),
     Exit("numbers", _numbers, ("service:workbench",), holds="no words"),
@@ -124,6 +139,11 @@ EXITS = (
         ),
         page=True,
     ),
+    Exit(
+        "export",
+        lambda scene: "".join("".join(write(scene.services.chat, OWNER)) for write, _ in EXPORTS.values()),
+        (r"route:GET /export/.*",),
+    ),
     Exit("log", lambda scene: "\n".join(scene.log), ("log",), holds="no words"),
     Exit("commands", lambda scene: repr(scene.printed), ("command:moderation .*",), holds="no words"),
 )
@@ -131,6 +151,10 @@ EXITS = (
 WORDLESS = {
     r"route:\w+ (/|/workbench|/arena)": "leads to the page in the visitor's language",
     "route:GET /healthz": "says ok",
+    r"route:GET /v1/(models(/\{model_id:path\})?|openapi.json)": "which models there are, and what may be asked",
+    "route:POST /v1/embeddings": "says that there are none",
+    "service:keys": "hashes of keys, and names that the operator gave them",
+    "command:keys .*": "keys by name",
     "route:(GET|POST) /workbench/(login|logout)": "a form, and where it leads",
     r"route:\w+ /static/.*": "the same files for everybody",
     r"route:\w+ (/workbench|/arena)?/\{language\}/(theme.css|(assets|static|svelte)/.*)": (
@@ -143,7 +167,8 @@ WORDLESS = {
     "service:(settings|catalog|pool|guard_pool|moderator)": "what the operator set, models, engines, the gate",
     "service:library": "models on this machine and on the Hub",
     "command:models .*": "models on this machine and on the Hub",
-    "command:arena ratings": "ratings counted from a file of votes; its columns of answers are not printed",
+    "command:arena (ratings|export|import)": "ratings and rows of votes; columns of answers are not printed",
+    "command:arena duel": "counts; its answers are seen in comparisons only",
 }
 """Parts of the code that can be reached and have no words of people or models to tell, and why."""
 
@@ -164,6 +189,7 @@ WORDLESS_COLUMNS = {
     "messages": "id conversation_id parent_id role model_id finish_reason usage timings verdicts error",
     "decisions": "id verdict_id conversation_id direction action category detector version policy language model_id"
     " degraded owner shadow text_hash",
+    "api_keys": "id name start hash used_on",
     "reports": "id owner kind subject_id direction action policy language model_id scores text_hash label",
 }
 """Columns that could hold text and hold names, numbers and ids only; the test reads them to see."""

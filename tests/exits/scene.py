@@ -24,26 +24,35 @@ import pytest
 import uvicorn
 
 from playground.arena.contract import Mode, SideRequest, TableChoice
+from playground.chat.completions import CompletionRequest
+from playground.chat.inspection import Subject
 from playground.chat.run import Run
 from playground.commands.program import main
 from playground.config import Settings
-from playground.domain import Blocked, ChatRequest, Direction
+from playground.domain import Blocked, ChatRequest, Direction, Message, SamplingParams, TokenScores
+from playground.engines.registry import ENGINES
 from playground.errors import InvalidRequest
 from playground.moderation.categories import CATEGORIES
+from playground.server import build_app
 from playground.services import Services, build
-from playground.ui.app import create_app
+from tests import oracle
 from tests.catalogue import write_models
 from tests.e2e.visitor import Visitor
-from tests.exits.canaries import MARK, Canary, Site
+from tests.engines.spelling import SPELLING
+from tests.exits.api_client import call
+from tests.exits.canaries import CANARIES, MARK, Canary, Site
 from tests.exits.surface import listeners
 from tests.moderation.endpoint import serving
 
 SIZES = (1, 2, 3, 7)
 SLOW = "slow"
+ORACLE = "oracle"  # holds every canary possible at every place of what it says
+SPELL = "spell"  # tells its tokens, with the canary among the alternatives
 TAGS = ("<think>", "</think>")
 OWNER = "0" * 32
 TAIL = ", and so it goes on.\nMore of it follows."
 LEAD = "this comes first and is harmless."
+SAID = f"Well then, {LEAD}\n"  # by the oracle
 AFTER = "After all of that thought, this is the answer."
 
 
@@ -77,13 +86,22 @@ class Scene:
     fired: set[tuple[str, int]] = field(default_factory=set)
     printed: dict[str, str] = field(default_factory=dict)
     compared: list[str] = field(default_factory=list)
+    thoughts: list[str] = field(default_factory=list)
+    inside: list[object] = field(default_factory=list)
+    tokens: list[str] = field(default_factory=list)
+    api: dict[str, bytearray] = field(default_factory=dict)
 
     def play(self) -> None:
         """Everything, once."""
+        self.thoughts[:] = [canary.text for canary in self.canaries]
         for canary in self.canaries:
             self._say_in_every_cut(canary)
             self._type(canary)
             self._compare(canary)
+            self._tell_tokens(canary)
+            if self.address:
+                self._call(canary)
+        self._look_inside()
         if self.address:
             self._visit()
         self._review()
@@ -157,12 +175,74 @@ class Scene:
         with pytest.raises(InvalidRequest) if self.blocks else contextlib.nullcontext():
             arena.start(OWNER, Mode.NAMED, [sides[0], SideRequest("echo", None, said)], "en")
 
+    def _look_inside(self) -> None:
+        """All that can be seen of an answer whose model held every canary possible, and of those that were stopped."""
+        whole = self._wait(self.services.chat.start(ChatRequest(OWNER, ORACLE, "Good day.")))
+        inspector, params = self.services.inspector, SamplingParams(seed=1)
+        about = Subject(OWNER, whole.conversation_id or "", whole.message_id or "")
+        self.inside += [inspector.prompt(about), tokens := inspector.tokens(about).tokens]
+        tokenizer = self.services.pool.tokenizer(self.services.catalog.get(ORACLE))
+        assert tokenizer is not None
+        for place in range(0, len(tokens), 7):
+            self.inside += [inspector.place(about, place), inspector.step(about, place, (), params)]
+        for canary in self.canaries:
+            thought = tokenizer.encode(canary.text)
+            self.inside.append(inspector.step(about, len(tokens) - 1, thought, params))
+            beginning = inspector.beginning(about, len(tokens) - 1, thought)
+            again = ChatRequest(OWNER, ORACLE, None, whole.conversation_id, whole.user_message_id, beginning=beginning)
+            run = self._wait(self.services.chat.start(again))
+            self._expect(run, canary, SAID + canary.text, "")
+            if self.blocks:
+                stopped = Subject(OWNER, run.conversation_id or "", run.message_id or "")
+                self.inside.append(inspector.tokens(stopped).tokens)
+
+    def _tell_tokens(self, canary: Canary) -> None:
+        """A client that is told the tokens of answers, from every offset, and what else they might have been."""
+        for place in range(7):
+            said = lead(place) + canary.text + TAIL
+            turns = (Message("user", said[::-1]),)
+            params = SamplingParams(max_tokens=1000, logprobs=3)
+            (run,) = self.services.chat.complete(CompletionRequest(OWNER, SPELL, turns, params))
+            scores = [event for event in self._wait(run).events() if isinstance(event, TokenScores)]
+            tokens = [token for event in scores for token in event.tokens]
+            self.tokens.append("".join(token.text for token in tokens))
+            self.tokens += [text for token in tokens for text, _ in token.top]
+            assert self.tokens[-1] == " and"
+
+    def _call(self, canary: Canary) -> None:
+        """A client of the API, with the canary in everything."""
+        said = lead(0) + canary.text + TAIL
+        thought = TAGS[0] + said + TAGS[1] + AFTER
+        for way, heard in call(self.address, said, thought, teller=SPELL, thinker="cut-3"):
+            self.api.setdefault(way, bytearray()).extend(heard)
+
+    def _tell_tokens(self, canary: Canary) -> None:
+        """A client that is told the tokens of answers, from every offset, and what else they might have been."""
+        for place in range(7):
+            said = lead(place) + canary.text + TAIL
+            turns = (Message("user", said[::-1]),)
+            params = SamplingParams(max_tokens=1000, logprobs=3)
+            (run,) = self.services.chat.complete(CompletionRequest(OWNER, SPELL, turns, params))
+            scores = [event for event in self._wait(run).events() if isinstance(event, TokenScores)]
+            tokens = [token for event in scores for token in event.tokens]
+            self.tokens.append("".join(token.text for token in tokens))
+            self.tokens += [text for token in tokens for text, _ in token.top]
+            assert self.tokens[-1] == " and"
+
+    def _call(self, canary: Canary) -> None:
+        """A client of the API, with the canary in everything."""
+        said = lead(0) + canary.text + TAIL
+        thought = TAGS[0] + said + TAGS[1] + AFTER
+        for way, heard in call(self.address, said, thought, teller=SPELL, thinker="cut-3"):
+            self.api.setdefault(way, bytearray()).extend(heard)
+
     def _visit(self) -> None:
         """A person at the page: each canary said, thought and typed; then whatever else can be done there."""
         with Person(self.address) as person:
             for canary in self.canaries:
                 self._converse(person, canary)
             self._manage(person)
+            self._open_panel(person)
             self._keep("page", person)
         for canary in self.canaries:
             self._visit_arena(canary)
@@ -244,6 +324,18 @@ class Scene:
         for event in ("remove", "restore", "choose"):
             person.fire("conversations", event, data={"id": here})
 
+    def _open_panel(self, person: Person) -> None:
+        """Every listener of the panel that looks inside an answer."""
+        person.start_anew()
+        person.use(ORACLE)
+        person.talk("Good day.")
+        answer = {"id": person.rows[-1]["id"], "ticket": "t", "place": 7, "params": {}}
+        for event in ("tokens", "place", "step", "prompt"):
+            person.fire("inside", event, data=answer | {"chosen": []})
+            assert "error" not in person.value("inside")
+        person.fire("inside", "branch", data=answer | {"chosen": person_tokens(self.services, self.canaries[0].text)})
+        person.read_to_the_end()
+
     def _review(self) -> None:
         """Reports and their labels; and at the workbench every listener, with what it has when the page is opened."""
         desk, bench = self.services.reports, self.services.workbench
@@ -308,6 +400,13 @@ class Scene:
             self.printed[name] = out.getvalue()
 
 
+def person_tokens(services: Services, text: str) -> list[int]:
+    """The oracle's tokens of a text, as somebody could send them who knows its vocabulary."""
+    tokenizer = services.pool.tokenizer(services.catalog.get(ORACLE))
+    assert tokenizer is not None
+    return tokenizer.encode(text)
+
+
 @dataclass
 class Person(Visitor):
     """A visitor who remembers which listeners were used."""
@@ -344,7 +443,7 @@ def staged(*canaries: Canary, folder: Path, blocks: bool = True, pages: bool = F
             patch.setenv(f"PLAYGROUND_{name.upper()}", str(getattr(settings, name)))
         lines: list[str] = []
         with _logged(lines), _built(settings) as services:
-            scene = Scene(canaries, services, "", blocks, placed, lines)
+            scene = Scene(canaries, services, "", blocks, placed, lines, thoughts=site.thoughts)
             with _served(scene) if pages else contextlib.nullcontext():
                 yield scene
 
@@ -353,16 +452,23 @@ def _settings(site: Site, canaries: Sequence[Canary], *, blocks: bool) -> Settin
     echoes = {f"cut-{size}": {"piece_chars": size} for size in SIZES} | {
         SLOW: {"piece_chars": 5, "delay_seconds": 0.005}
     }
-    rows = {
+    rows: dict[str, dict[str, object]] = {
         name: {"reasoning_tags": TAGS, "engine_options": options | {"backwards": True}}
         for name, options in echoes.items()
     }
+    rows[ORACLE] = {"engine": ORACLE}
+    spelled = " ".join(canary.text for canary in canaries)
+    rows[SPELL] = {"engine": "spell", "engine_options": {"backwards": True, "alternative": spelled}}
+    site.patch.setitem(ENGINES, "spell", SPELLING)  # type: ignore[misc]
     more: dict[str, Any] = {}
     for canary in canaries:
         canary.install(site)
         more |= canary.settings(site)
     folder = site.data_dir.parent
     detectors = [canary.detector for canary in canaries]
+    oracle.install(
+        site.patch, [SAID], site.thoughts, ORACLE, [canary.text for canary in (*canaries, CANARIES["words"])]
+    )
     return Settings(
         data_dir=site.data_dir,
         models_file=write_models(folder / "models.toml", rows),
@@ -410,7 +516,7 @@ def _built(settings: Settings) -> Iterator[Services]:
 @contextlib.contextmanager
 def _served(scene: Scene) -> Iterator[None]:
     """The pages on a socket, and all their listeners, in the scene."""
-    app = create_app(scene.services)
+    app = build_app(scene.services)
     scene.listeners = listeners(app)
     with socket.create_server(("127.0.0.1", 0)) as listener, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of Gradio about its own libraries; other tests of the page see them

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from playground.config import Settings
+from playground.server import build_app
 from playground.services import build, choose_detectors
-from playground.ui.app import create_app
 from tests.exits import surface
 from tests.exits.canaries import CANARIES
 from tests.exits.exits import EXITS, KEPT, WORDLESS, WORDLESS_COLUMNS, claimed, matched
@@ -23,7 +23,7 @@ def parts(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
     """Everything in the code by which words could leave."""
     services = build(Settings(data_dir=Path(tmp_path_factory.mktemp("surface")), default_model="echo"))
     try:
-        app = create_app(services)
+        app = build_app(services)
     finally:
         services.close()
     pages = surface.routes(app) | set(surface.listeners(app).values())

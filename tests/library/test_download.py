@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 import time
 from collections.abc import Callable
@@ -26,7 +27,7 @@ from playground.errors import (
 )
 from playground.library.library import Library, ModelState
 from playground.library.manifest import NAME, read_manifest
-from tests.hub_stand_in import Fault, HubStandIn
+from tests.hub_stand_in import Fault, HubStandIn, git_sha1
 from tests.library.conftest import LibraryFactory, spec_of
 from tests.library.models import checkpoint, genai, noise
 
@@ -62,6 +63,23 @@ def test_what_is_wanted_arrives_as_plain_files(hub: HubStandIn, make_library: Li
     assert fetch(library) == ready
     assert fetch(make_library(TORCH, offline=True)) == ready
     assert len(hub.seen) == asked
+
+
+def test_what_the_hub_s_own_library_has_is_copied_unless_it_is_wrong(
+    hub: HubStandIn, make_library: LibraryFactory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repo = hub.add("o/m", checkpoint(), large={WEIGHTS})
+    blobs = tmp_path / "cache/models--o--m/blobs"
+    blobs.mkdir(parents=True)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "cache"))
+    config, weights = repo.files["config.json"], repo.files[WEIGHTS]
+    (blobs / hashlib.sha256(weights).hexdigest()).write_bytes(weights)
+    (blobs / git_sha1(config)).write_bytes(b"x" * len(config))
+    folder = fetch(make_library(TORCH)).path
+    assert folder is not None
+    assert (folder / WEIGHTS).read_bytes() == weights
+    assert (folder / "config.json").read_bytes() == config
+    assert not hub.asked(f"/{WEIGHTS}")
 
 
 def test_progress_has_bytes_speed_and_time_left(hub: HubStandIn, make_library: LibraryFactory) -> None:

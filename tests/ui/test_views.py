@@ -177,7 +177,7 @@ def test_the_stage_of_an_answer(
 def test_guards_and_models_that_cannot_run_are_not_offered(services: Services) -> None:
     offered = {spec.id for spec in choosable(services.catalog)}
     assert {"pip", "echo", "qwen3-0.6b"} <= offered
-    assert not {"qwen3guard-0.6b", "mpt-7b"} & offered
+    assert not {"qwen3guard-gen-0.6b", "mpt-7b"} & offered
 
 
 def test_cards_say_what_a_model_is(services: Services, words: Words) -> None:

@@ -12,7 +12,8 @@ import pytest
 import playground.errors
 from playground.arena.style import FEATURES
 from playground.catalog.memory_plan import Verdict
-from playground.domain import Action, Stage
+from playground.chat import prompt_views
+from playground.domain import Action, Role, Stage
 from playground.errors import PlaygroundError
 from playground.moderation.categories import CATEGORIES
 from playground.moderation.policy import Unavailable
@@ -21,6 +22,7 @@ from playground.review.numbers import OTHER, UNAVAILABLE, Dimension, Period
 from playground.storage.reports import LABELS, Kind
 from playground.ui import words as module
 from playground.ui.arena.board_view import HEADS, KINDS, TIES
+from playground.ui.inside_view import LEVELS
 from playground.ui.picker_tab import SIZES
 from playground.ui.settings_view import FIELDS
 from playground.ui.words import LANGUAGES, Words, load_words
@@ -47,6 +49,11 @@ FROM_DATA = {
     *(f"notice.unavailable{part}_{side}" for part in ("", "_next") for side in SIDES),
     *(f"fact.direction_{side}" for side in SIDES),
     *(f"fact.{fact}" for fact in ("score", "language", "model", "receipt")),
+    *(f"inside.tab_{tab}" for tab in ("tokens", "next", "prompt")),
+    *(f"inside.level_{level}" for level in range(len(LEVELS) + 1)),
+    *(f"inside.source_{source}" for source in prompt_views.SOURCES),
+    *(f"inside.role_{role}" for role in get_args(Role)),
+    *(f"inside.cut_{reason}" for reason in ("room", "stopped")),
     *(f"workbench.{side}" for side in SIDES),
     *(f"workbench.kind_{kind}_{side}" for kind in get_args(Kind) for side in SIDES),
     *(f"workbench.did_{action.value}" for action in Action),

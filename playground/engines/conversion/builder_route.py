@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import shutil
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from playground.engines.conversion.checkpoint import copy_texts, read_config
 from playground.engines.conversion.corrections import corrected, set_windows
 from playground.engines.conversion.kept_weights import BITS, BLOCK
+from playground.engines.conversion.last_logits import add_last_logits
 from playground.engines.conversion.request import ConversionRequest
 from playground.engines.conversion.weights import ACCURACY_LEVEL
 from playground.errors import ModelLoadError
@@ -40,5 +40,6 @@ def convert_with_builder(request: ConversionRequest, folder: Path) -> None:
         reason = str(error).replace(str(request.source), "")
         raise ModelLoadError(f"The model builder cannot convert it ({type(error).__name__}: {reason:.120}).") from error
     shutil.rmtree(folder / "cache", ignore_errors=True)
-    set_windows(folder / "model.onnx", copy.deepcopy(config))
+    set_windows(folder / "model.onnx", config)
+    add_last_logits(folder / "model.onnx")
     copy_texts(request.source, folder)

@@ -1,7 +1,7 @@
 """What the model builder (onnxruntime-genai 0.18) gets wrong on true architectures, and how it is put right here.
 
-Each correction was needed on true shapes, not only on tiny ones; docs/conversion.md tells how each was found. The check
-of every conversion would refuse the graphs without them.
+Each correction is needed on true shapes, not only on tiny ones; docs/conversion.md tells how each was found. The check
+of every conversion refuses the graphs without them.
 """
 
 from __future__ import annotations

@@ -14,6 +14,7 @@ from typing import Any
 
 from playground.engines.conversion.checkpoint import copy_texts, load_model
 from playground.engines.conversion.kept_weights import BITS
+from playground.engines.conversion.last_logits import add_last_logits
 from playground.engines.conversion.request import ConversionRequest
 from playground.engines.conversion.weights import fold_weights, quantise_weights
 from playground.engines.model_files import GRAPHS_FOLDER, VARIANTS
@@ -43,6 +44,7 @@ def convert_with_exporter(request: ConversionRequest, folder: Path) -> None:
         _save(program, graph)
     else:
         quantise_weights(program, graph, bits)
+    add_last_logits(graph)
     shutil.copyfile(request.source / "config.json", folder / "config.json")
     copy_texts(request.source, folder)
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from playground.domain import Loading, Stage
 from playground.engines.conversion.adapters import merge_adapter
 from playground.engines.conversion.builder_route import convert_with_builder
-from playground.engines.conversion.checking import Drift, check_folder, compare_passages
+from playground.engines.conversion.checking import LIMITS, Drift, check_folder, compare_passages, limit_for_rounded
 from playground.engines.conversion.checkpoint import load_model, read_config
 from playground.engines.conversion.exporter_route import convert_with_exporter
 from playground.engines.conversion.kept_weights import BITS, round_weights
@@ -103,15 +103,24 @@ def _try(
     route.make(request, request.target)
     gc.collect()
     tell("comparing with transformers")
-    kept, bits = passages, BITS.get(request.precision)
-    if bits is not None:
-        model = load_model(request.source)
-        round_weights(model, bits, share_embedding=route.shares_embedding)
-        kept = read_again(model, passages)
-        del model
-        gc.collect()
-    drift = check_folder(request.target, kept, request.precision, request.device)
+    kept, limit = passages, LIMITS.get(request.precision)
+    if limit is None:
+        coarse = _read_rounded(request, route, passages, 8)
+        limit = limit_for_rounded(compare_passages(coarse, passages))
+        bits = BITS[request.precision]
+        kept = coarse if bits == 8 else _read_rounded(request, route, passages, bits)
+    drift = check_folder(request.target, kept, limit, request.device)
     return drift, compare_passages(kept, passages)
+
+
+def _read_rounded(request: ConversionRequest, route: Route, passages: Sequence[Passage], bits: int) -> list[Passage]:
+    """The passages with the checkpoint's weights rounded."""
+    model = load_model(request.source)
+    round_weights(model, bits, share_embedding=route.shares_embedding)
+    rounded = read_again(model, passages)
+    del model
+    gc.collect()
+    return rounded
 
 
 def _write_report(request: ConversionRequest, route: str, drift: Drift, cost: Drift, refused: dict[str, str]) -> Report:

@@ -1,27 +1,25 @@
 """Who may enter the workbench: whoever gives the operator's token; without one, the person at this machine.
 
-The person at this machine is recognised only if nothing can stand in between: the server listens on a loopback address,
-the request comes from one, names one, and carries no trace of a proxy or of another site. Behind a proxy on the same
-machine a token must be set: a proxy that leaves no trace cannot be told from a local browser.
+The person at this machine is recognised only if the server listens on a loopback address and nothing can stand in
+between (see `playground.loopback`). Behind a proxy on the same machine a token must be set.
 """
 
 from __future__ import annotations
 
 import hashlib
 import hmac
-import ipaddress
 import secrets
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from urllib.parse import urlsplit
 
 from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from playground.errors import UserError
+from playground.loopback import comes_from_here, is_loopback
 
 ROOT = "/workbench"
 LOGIN = f"{ROOT}/login"
@@ -29,7 +27,6 @@ COOKIE = "playground_operator"
 SESSION_SECONDS = 12 * 3600
 ATTEMPTS, ATTEMPTS_OF_ALL, ATTEMPT_SECONDS = 5, 100, 300
 _MOST_SESSIONS = 100
-_TRACES = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "x-client-ip", "via", "cf-connecting-ip")
 
 
 class TooManyAttempts(UserError):
@@ -54,7 +51,7 @@ class Doorkeeper:
     def admits(self, connection: HTTPConnection) -> bool:
         """Whether this request is the operator's."""
         if not self.has_token:
-            return is_loopback(self._host) and _comes_from_here(connection)
+            return is_loopback(self._host) and comes_from_here(connection)
         session = connection.cookies.get(COOKIE, "")
         with self._lock:
             return self._sessions.get(_digest(session), 0.0) > self._clock()
@@ -111,27 +108,6 @@ class OperatorGate:
             inside = path == LOGIN or self._doorkeeper.admits(HTTPConnection(scope))
             await (self._app if inside else _refusal(scope))(scope, receive, send)
         # Nothing here speaks another protocol: such a connection is not accepted.
-
-
-def is_loopback(host: str) -> bool:
-    """Whether this names the machine itself."""
-    if host.lower() == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
-
-
-def _comes_from_here(connection: HTTPConnection) -> bool:
-    client = connection.client
-    host = urlsplit(f"//{connection.headers.get('host', '')}").hostname or ""
-    if client is None or not is_loopback(client.host) or not is_loopback(host):
-        return False
-    if any(name in connection.headers for name in _TRACES):
-        return False
-    origin = connection.headers.get("origin")
-    return origin is None or urlsplit(origin).netloc == connection.headers.get("host")
 
 
 def _refusal(scope: Scope) -> Response:

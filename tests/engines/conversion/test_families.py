@@ -13,13 +13,11 @@ import pytest
 
 from playground.domain import SamplingParams
 from playground.engines.contract import EngineOptions, Prompt
-from playground.engines.conversion.request import ConversionRequest
 from playground.engines.local_engine import LocalEngine
 from playground.engines.onnx_engine import load_onnx_engine
-from playground.errors import ModelLoadError
 from tests.architectures import ARCHITECTURES, CONTEXT, WINDOW
 from tests.engines.conftest import make_spec
-from tests.engines.conversion.conftest import Converted, run_quietly
+from tests.engines.conversion.conftest import Converted
 
 BUILDER, EXPORTER = "model builder", "transformers exporter"
 # Which route makes each family's folder. The table in docs/conversion.md says the same.
@@ -27,15 +25,9 @@ ROUTES = {
     **dict.fromkeys(ARCHITECTURES, BUILDER),
     **dict.fromkeys(("gpt2", "gpt_neox", "falcon", "mpt", "olmo2", "gemma4"), EXPORTER),
 }
-# No graph of these is right yet: the PyTorch engine runs them.
-REFUSED = {"qwen3_5"}
 # An export takes several seconds; one with positions and one without are in every run.
-SLOW = {"gpt_neox", "falcon", "olmo2", "gemma4", "qwen3_5"}
-FAMILIES = [
-    pytest.param(name, marks=pytest.mark.extended) if name in SLOW else name
-    for name in ARCHITECTURES
-    if name not in REFUSED
-]
+SLOW = {"gpt_neox", "falcon", "olmo2", "gemma4"}
+FAMILIES = [pytest.param(name, marks=pytest.mark.extended) if name in SLOW else name for name in ARCHITECTURES]
 ANSWER = 20
 
 
@@ -96,19 +88,10 @@ def test_answers_equal_transformers(name: str, checkpoint: Callable[[str], Path]
 @pytest.mark.parametrize("precision", ["int4", "int8"])
 @pytest.mark.parametrize(
     "name",
-    [name for name in ARCHITECTURES if ROUTES[name] == BUILDER and name not in REFUSED]
-    + [pytest.param("gpt2", marks=pytest.mark.extended)],
+    [name for name in ARCHITECTURES if ROUTES[name] == BUILDER] + [pytest.param("gpt2", marks=pytest.mark.extended)],
 )
 def test_rounded_weights_pass_their_check(name: str, precision: str, converted: Converted) -> None:
     report = json.loads((converted(name, precision) / "conversion.json").read_text(encoding="utf-8"))
     assert report["drift"]["logits"] < report["cost"]["logits"] or precision == "int8"
     sizes = {kind: sum(f.stat().st_size for f in converted(name, kind).rglob("*.data")) for kind in (precision, "fp32")}
     assert sizes[precision] < sizes["fp32"]
-
-
-@pytest.mark.parametrize("name", sorted(REFUSED))
-@pytest.mark.extended
-def test_what_no_route_gets_right_is_refused(name: str, checkpoint: Callable[[str], Path], tmp_path: Path) -> None:
-    with pytest.raises(ModelLoadError, match=f"{BUILDER}.*{EXPORTER}"):
-        run_quietly(ConversionRequest(checkpoint(name), tmp_path / "model", "fp32"))
-    assert not (tmp_path / "model").exists()

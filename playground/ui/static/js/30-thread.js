@@ -33,6 +33,10 @@
     } else {
       bar.append(iconButton("retry", word("message.retry"), () => act("retry", row.id)));
       if (row.text) bar.append(flagButton(row));
+      if (row.text && row.model) {
+        const look = () => playground.lookInside(row.id, row.model);
+        bar.append(iconButton("lens", word("inside.open"), look, "look-inside"));
+      }
     }
     for (const button of bar.children) {
       if (state.value.busy && !button.matches(":first-child")) button.disabled = true;

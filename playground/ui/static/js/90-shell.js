@@ -42,7 +42,7 @@
       if (code === root.lang) link.setAttribute("aria-current", "true");
       link.dataset.code = code;
       link.addEventListener("click", () => {
-        document.cookie = `playground_language=${code}; path=/; max-age=31536000; samesite=lax`;
+        document.cookie = `playground_language=${code}; path=/; max-age=31536000; ${playground.cookie}`;
       });
       links.append(link);
     }
@@ -54,7 +54,32 @@
     const theme = iconButton("moon", word("shell.theme"), playground.toggleTheme, "theme-toggle");
     theme.id = "theme-toggle";
     theme.append(icon("sun"));
-    element.replaceChildren(links, value.workbench ? workbenchLink() : "", theme);
+    const row = el("div", "foot-row", links, exportLinks());
+    if (value.workbench) row.append(workbenchLink());
+    row.append(theme);
+    element.replaceChildren(value.temporary ? temporaryNote() : "", row);
+  };
+
+  const exportLinks = () => {
+    const links = el("div", "exports");
+    links.setAttribute("role", "group");
+    links.setAttribute("aria-label", word("shell.export"));
+    for (const [ending, title] of [["json", word("shell.export_json")], ["md", word("shell.export_md")]]) {
+      const link = el("a", "language", ending.toUpperCase());
+      link.href = `/export/conversations.${ending}`;
+      link.download = "";
+      link.id = `export-${ending}`;
+      link.title = title;
+      link.setAttribute("aria-label", title);
+      links.append(link);
+    }
+    return links;
+  };
+
+  const temporaryNote = () => {
+    const note = el("p", "temporary-note", el("strong", "", word("shell.temporary")), " ", word("shell.temporary_text"));
+    note.id = "temporary-note";
+    return note;
   };
 
   const workbenchLink = () => {

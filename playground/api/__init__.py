@@ -1,0 +1,1 @@
+"""OpenAI's HTTP API on this playground's models and through its gate."""

@@ -1,0 +1,135 @@
+"""Which tokens of an answer may be told, once the gate has said which of its text may.
+
+Tokens are found again in the text by their bytes; what cannot be found is not told. A token is told when every
+character it has a part in was released as it is: not held back, not blocked, not covered by a mark.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from playground.chat.masking import Mask
+from playground.domain import TokenScore
+from playground.engines.contract import TokenLogprob
+from playground.moderation.contract import OutputGuard, Screened
+
+SCREENING_SECONDS = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Placed:
+    """A token and the characters it has a part in."""
+
+    start: int
+    end: int
+    token: TokenLogprob
+
+
+class TokenTrail:
+    """Follows one answer. `new_guard` screens what alternatives would have said, for `SCREENING_SECONDS` in all.
+
+    Positions count characters: of everything the model wrote (raw), and of the answer without thinking (text).
+    """
+
+    def __init__(self, new_guard: Callable[[], OutputGuard]) -> None:
+        self._mask = Mask(new_guard)
+        self._seconds = SCREENING_SECONDS
+        self._unread = b""
+        self._begun = 0
+        self._lost = False
+        self._waiting: deque[TokenLogprob] = deque()
+        self._raw: deque[_Placed] = deque()
+        self._placed: deque[_Placed] = deque()
+        self._parts: list[tuple[int, int, int]] = []
+        self._text = ""
+        self._released = 0
+        self._shown: list[tuple[int, int]] = []
+
+    def write(self, piece: str, tokens: Sequence[TokenLogprob]) -> None:
+        """The model wrote a piece; its tokens may be ahead of it."""
+        self._unread += piece.encode("utf-8", "surrogatepass")
+        self._waiting.extend(tokens)
+        while self._waiting and not self._lost:
+            data = self._waiting[0].data or self._waiting[0].text.encode("utf-8", "surrogatepass")
+            if not self._begun and not self._unread.startswith(data[:1]):
+                data = data.removeprefix(b" ")  # SentencePiece puts a space before the first word
+            if not self._unread.startswith(data):
+                self._lost = not data.startswith(self._unread)
+                return
+            self._find(data, self._waiting.popleft())
+
+    def _find(self, data: bytes, token: TokenLogprob) -> None:
+        self._unread = self._unread[len(data) :]
+        goes_on = bool(data) and data[0] & 0xC0 == 0x80
+        start = self._begun - goes_on
+        self._begun += sum(byte & 0xC0 != 0x80 for byte in data)
+        if data:
+            self._raw.append(_Placed(start, self._begun, token))
+
+    def place(self, start: int, text: str) -> None:
+        """These characters, from `start` of all that was written, are answer."""
+        end, at = start + len(text), len(self._text)
+        if self._parts and self._parts[-1][1] == start:
+            start, _, at = self._parts.pop()
+        self._parts.append((start, end, at))
+        self._text += text
+
+    def settle(self, read: int) -> None:
+        """All that was written up to `read` is known to be answer, thinking or mark-up."""
+        while self._raw and self._raw[0].end <= read:
+            found = self._raw.popleft()
+            self._parts = [part for part in self._parts if part[1] > found.start]
+            for start, end, at in self._parts:
+                if start <= found.start and found.end <= end:
+                    self._placed.append(_Placed(at + found.start - start, at + found.end - start, found.token))
+
+    def release(self, screened: Screened, held: int) -> tuple[TokenScore, ...]:
+        """The gate has decided about the text but for its last `held` characters: the tokens that may be told now."""
+        end = self._released + len(screened.text) if screened.blocked else len(self._text) - held
+        stretch = self._text[self._released : end]
+        same = _common(stretch, screened.text)
+        tail = 0 if screened.blocked else _common(stretch[same:][::-1], screened.text[same:][::-1])
+        self._show(self._released, self._released + same)
+        self._show(end - tail, end)
+        self._released = end
+        told = []
+        while self._placed and self._placed[0].end <= end:
+            placed = self._placed.popleft()
+            if any(start <= placed.start and placed.end <= stop for start, stop in self._shown):
+                told.append(self._told(placed))
+        self._shown = [part for part in self._shown if part[1] >= (self._placed[0].start if self._placed else end)]
+        return tuple(told)
+
+    def _show(self, start: int, end: int) -> None:
+        if self._shown and self._shown[-1][1] == start:
+            start = self._shown.pop()[0]
+        if start < end:
+            self._shown.append((start, end))
+
+    def _told(self, placed: _Placed) -> TokenScore:
+        token = placed.token
+        before = self._text[: placed.start]
+        top = tuple((text, value) for _, text, value in token.top if text == token.text or self._clears(before, text))
+        return TokenScore(token.text, token.data or token.text.encode("utf-8", "replace"), token.logprob, top)
+
+    def _clears(self, before: str, text: str) -> bool:
+        """Whether the gate would release this here; no once the time for such questions is used up."""
+        if self._seconds <= 0:
+            return False
+        began = time.monotonic()
+        cleared = self._mask.clears(before, text)
+        self._seconds -= time.monotonic() - began
+        return cleared
+
+
+def _common(one: str, other: str) -> int:
+    """How many characters both begin with."""
+    length = 0
+    for mine, theirs in zip(one, other, strict=False):
+        if mine != theirs:
+            break
+        length += 1
+    return length

@@ -1,0 +1,140 @@
+// The panel that looks inside an answer: it opens, asks the server one thing at a time, and has three tabs.
+// Every part gets the same `panel`: what is looked at, and `ask(kind, data)`, which gives the server's answer.
+(() => {
+  const { el, icon, iconButton, word, announce } = playground;
+  const TABS = ["tokens", "next", "prompt"];
+  const parts = (playground.insideParts = {});
+  const panel = { id: null, place: 0, chosen: [], trigger: null, views: {}, tab: "tokens" };
+  let dialog, subtitle, tickets = 0, waiting = null, line = [];
+
+  // Answers come back as the value of one component, so there is one question on its way at a time. Of questions of
+  // one kind that still wait only the last is asked.
+  const pump = () => {
+    if (waiting || !line.length) return;
+    waiting = line.shift();
+    waiting.ticket = `t${++tickets}`;
+    panel.trigger(waiting.kind, { ...waiting.data, id: waiting.id, ticket: waiting.ticket });
+  };
+  panel.ask = (kind, data = {}) =>
+    new Promise((answer) => {
+      for (const old of line.filter((one) => one.kind === kind)) old.answer(null);
+      line = line.filter((one) => one.kind !== kind);
+      line.push({ kind, data, id: panel.id, answer });
+      pump();
+    });
+  const receive = (value) => {
+    if (!waiting || value.ticket !== waiting.ticket) return;
+    const { answer, id } = waiting;
+    waiting = null;
+    answer(id === panel.id ? value : null);
+    pump();
+  };
+
+  // How a token is shown and how it is said.
+  panel.glyph = (text, kind) => {
+    if (kind === "fragment") return "◌";
+    if (kind === "end") return word("inside.end");
+    if (kind === "more") return "…";
+    return text.replace(/\n/g, "↵").replace(/\t/g, "⇥").replace(/^ +| +$/g, (spaces) => "␣".repeat(spaces.length));
+  };
+  panel.spoken = (text, kind) => {
+    if (kind === "fragment") return word("inside.fragment");
+    if (kind === "end") return word("inside.end_label");
+    if (kind === "more") return word("inside.more");
+    if (kind === "control") return word("inside.control", { token: text });
+    const shown = text.replace(/\n/g, ` ${word("inside.newline")} `).trim();
+    return shown ? `“${shown}”` : word("inside.space");
+  };
+  panel.bar = (parts) => {
+    const box = el("span", "inside-bar");
+    box.setAttribute("aria-hidden", "true");
+    for (const [className, part] of parts) {
+      const fill = el("i", className);
+      fill.style.setProperty("--part", part);
+      box.append(fill);
+    }
+    return box;
+  };
+  panel.status = (body, text, kind = "") => {
+    const line = el("p", `inside-status ${kind}`, text);
+    body.replaceChildren(line);
+    if (kind) announce(text);
+  };
+  // Shows that something is computed, then what came of it; null when something else is looked at by now.
+  panel.load = async (body, kind, data) => {
+    panel.status(body, word("inside.loading"));
+    const value = await panel.ask(kind, data);
+    if (value?.error) panel.status(body, value.error, "inside-error");
+    return value?.error ? null : value;
+  };
+  panel.branch = (place, chosen) => {
+    panel.trigger("branch", { id: panel.id, place, chosen });
+    dialog.close();
+    playground.focusComposer();
+  };
+  panel.show = (name, focus = true) => {
+    panel.tab = name;
+    for (const one of TABS) {
+      const tab = document.getElementById(`inside-tab-${one}`);
+      tab.setAttribute("aria-selected", String(one === name));
+      tab.tabIndex = one === name ? 0 : -1;
+      document.getElementById(`inside-${one}`).hidden = one !== name;
+      if (focus && one === name) tab.focus();
+    }
+    panel.views[name].open();
+  };
+
+  playground.lookInside = (id, model) => {
+    Object.assign(panel, { id, place: 0, chosen: [] });
+    [waiting, line] = [null, []]; // whatever was asked about another answer
+    for (const view of Object.values(panel.views)) view.reset();
+    subtitle.textContent = word("inside.subtitle", { model });
+    dialog.showModal();
+    panel.show("tokens");
+  };
+
+  const tabList = () => {
+    const list = el("div", "inside-tabs");
+    list.setAttribute("role", "tablist");
+    list.setAttribute("aria-label", word("inside.tabs"));
+    for (const name of TABS) {
+      const tab = el("button", "inside-tab", word(`inside.tab_${name}`));
+      tab.id = `inside-tab-${name}`;
+      tab.setAttribute("role", "tab");
+      tab.setAttribute("aria-controls", `inside-${name}`);
+      tab.addEventListener("click", () => panel.show(name));
+      list.append(tab);
+    }
+    list.addEventListener("keydown", (event) => {
+      const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+      if (!step) return;
+      event.preventDefault();
+      panel.show(TABS[(TABS.indexOf(panel.tab) + step + TABS.length) % TABS.length]);
+    });
+    return list;
+  };
+
+  playground.islands.inside = (element, trigger) => {
+    panel.trigger = trigger;
+    dialog = el("dialog", "dialog inside");
+    dialog.id = "inside-dialog";
+    dialog.setAttribute("aria-label", word("inside.title"));
+    subtitle = el("p", "dialog-subtitle");
+    const close = iconButton("close", word("dialog.close"), () => dialog.close());
+    const titles = el("div", "dialog-titles", el("h2", "", word("inside.title")), subtitle);
+    dialog.append(el("div", "dialog-head", titles, close), tabList());
+    for (const name of TABS) {
+      const body = el("div", "inside-body");
+      body.id = `inside-${name}`;
+      body.tabIndex = 0;
+      body.setAttribute("role", "tabpanel");
+      body.setAttribute("aria-labelledby", `inside-tab-${name}`);
+      body.hidden = true;
+      panel.views[name] = parts[name](body, panel);
+      dialog.append(body);
+    }
+    dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
+    element.append(dialog);
+    return receive;
+  };
+})();

@@ -1,0 +1,146 @@
+// The token lens: the answer as tokens tinted by probability; the one that is looked at says what else was possible.
+(() => {
+  const { el, icon, word } = playground;
+  const HOVER_MS = 140;
+
+  playground.insideParts.tokens = (body, panel) => {
+    let tokens = null, buttons = [], card = null, at = -1, pinned = false, timer = 0;
+    const known = new Map();
+
+    const label = (token) => {
+      const shown = { token: panel.spoken(token.text, token.kind), percent: token.percent };
+      if (token.kind === "covered") return word("inside.token_covered", shown);
+      return token.percent ? `${shown.token}, ${shown.percent}` : shown.token;
+    };
+
+    const button = (token, place) => {
+      const node = el("button", `token token-${token.level ?? token.kind}`);
+      node.textContent = token.kind === "text" ? token.text.replace(/\n/g, "↵\n") : panel.glyph(token.text, token.kind);
+      node.setAttribute("aria-label", label(token));
+      node.tabIndex = -1;
+      node.addEventListener("focus", () => look(place));
+      node.addEventListener("click", () => {
+        pinned = true;
+        look(place);
+      });
+      node.addEventListener("pointerenter", (event) => {
+        if (event.pointerType !== "mouse" || pinned) return;
+        clearTimeout(timer);
+        timer = setTimeout(() => look(place), HOVER_MS);
+      });
+      node.addEventListener("pointerleave", () => clearTimeout(timer));
+      return node;
+    };
+
+    const legend = () => {
+      const list = el("ul", "inside-legend");
+      list.setAttribute("aria-label", word("inside.legend"));
+      for (const level of [0, 1, 2, 3, 4]) {
+        const sample = el("span", `token token-${level}`, "abc");
+        sample.setAttribute("aria-hidden", "true");
+        list.append(el("li", "", sample, word(`inside.level_${level}`)));
+      }
+      return list;
+    };
+
+    const row = (one, place) => {
+      const name = el("span", "candidate-text", one.id === null ? word("inside.masked") : panel.glyph(one.text, one.kind));
+      const can = one.id !== null && !one.stood;
+      const node = el(can ? "button" : "div", `candidate ${one.id === null ? "candidate-masked" : ""}`, name,
+        panel.bar([["bar-after", one.before]]), el("span", "candidate-percent", one.percent),
+        one.stood ? el("span", "candidate-note", word("inside.stood")) : null);
+      if (can) {
+        const shown = { token: panel.spoken(one.text, one.kind), percent: one.percent };
+        node.setAttribute("aria-label", word("inside.continue_with", shown));
+        node.addEventListener("click", () => panel.branch(place, [one.id]));
+      }
+      return el("li", "", node);
+    };
+
+    const figures = (token) => {
+      const list = el("dl", "inside-figures");
+      const add = (name, value, hint) => {
+        const term = el("dt", "", word(name));
+        if (hint) term.title = word(hint);
+        list.append(el("div", "", term, el("dd", "", value)));
+      };
+      if (token.percent) add("inside.probability", token.percent);
+      if (token.bits) add("inside.undecided", token.bits, "inside.undecided_hint");
+      return list;
+    };
+
+    const draw = (value) => {
+      const { token, alternatives, place } = value;
+      const title = el("h3", "", panel.glyph(token.text, token.kind));
+      title.setAttribute("aria-label", panel.spoken(token.text, token.kind));
+      const step = el("button", "btn btn-small", icon("right", 16), word("inside.step_here"));
+      step.id = "inside-step-here";
+      step.addEventListener("click", () => {
+        Object.assign(panel, { place, chosen: [] });
+        panel.views.next.reset();
+        panel.show("next");
+      });
+      const list = el("ul", "candidates");
+      list.setAttribute("aria-label", word(token.kind === "end" || token.kind === "more" ? "inside.alternatives_next" : "inside.alternatives"));
+      list.append(...alternatives.map((one) => row(one, place)));
+      const head = el("div", "inside-card-head", title, figures(token), step);
+      const empty = el("p", "hint", word("inside.alternatives_none"));
+      card.replaceChildren(head, ...(alternatives.length ? [list, el("p", "hint", word("inside.continue_hint"))] : [empty]));
+    };
+
+    const look = async (place) => {
+      clearTimeout(timer);
+      if (place === at) return;
+      buttons[at]?.removeAttribute("aria-current");
+      if (at >= 0) buttons[at].tabIndex = -1;
+      at = place;
+      buttons[place].tabIndex = 0;
+      buttons[place].setAttribute("aria-current", "true");
+      if (!known.has(place)) {
+        const value = await panel.ask("place", { place });
+        if (value?.error) return panel.status(card, value.error, "inside-error");
+        if (!value) return;
+        known.set(place, value);
+      }
+      if (place === at) draw(known.get(place));
+    };
+
+    const move = (event) => {
+      const here = buttons.indexOf(document.activeElement);
+      if (here < 0) return;
+      const last = buttons.length - 1;
+      const to = { ArrowRight: here + 1, ArrowDown: here + 1, ArrowLeft: here - 1, ArrowUp: here - 1, Home: 0, End: last }[event.key];
+      if (to === undefined) return;
+      event.preventDefault();
+      pinned = true;
+      buttons[Math.max(0, Math.min(last, to))].focus();
+    };
+
+    const build = (value) => {
+      tokens = value.tokens;
+      buttons = tokens.map(button);
+      const lens = el("div", "lens");
+      lens.setAttribute("role", "group");
+      lens.setAttribute("aria-label", word("inside.token_list"));
+      lens.addEventListener("keydown", move);
+      lens.append(...buttons);
+      card = el("section", "inside-card");
+      card.setAttribute("aria-label", word("inside.alternatives"));
+      const recut = value.recut ? [el("p", "inside-status", word("inside.recut"))] : [];
+      body.replaceChildren(el("p", "hint", word("inside.tokens_intro")), legend(), ...recut, lens, card);
+      if (buttons.length) look(0);
+    };
+
+    return {
+      reset: () => {
+        [tokens, buttons, at, pinned] = [null, [], -1, false];
+        known.clear();
+      },
+      open: async () => {
+        if (tokens) return;
+        const value = await panel.load(body, "tokens");
+        if (value) build(value);
+      },
+    };
+  };
+})();

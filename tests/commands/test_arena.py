@@ -1,0 +1,77 @@
+"""`python -m playground arena …` on a data folder, with the models that ship."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from playground.commands.program import main
+
+STYLES = ",".join(f"{name}_{side}" for side in "ab" for name in ("length", "headers", "lists", "bold"))
+VOTES = f"""model_a,model_b,winner,judge,question_id,language,{STYLES}
+a,b,model_a,ann,q1,English,10,0,0,0,20,0,1,0
+b,c,tie,ann,q2,English,10,0,0,0,30,0,0,2
+c,a,model_b,ben,q1,German,15,1,0,0,20,0,1,0
+a,b,model_a,ben,q3,English,10,0,0,0,25,0,0,0
+"""
+
+
+def output(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:
+    status = main(["arena", *map(str, arguments)])
+    shown = capsys.readouterr()
+    return status, shown.out, shown.err
+
+
+@pytest.fixture
+def votes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("PLAYGROUND_DATA_DIR", str(tmp_path / "data"))
+    path = tmp_path / "votes.csv"
+    path.write_text(VOTES, encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl", "parquet"])
+def test_imported_votes_are_kept_once_rated_and_exported(
+    votes: Path, capsys: pytest.CaptureFixture[str], kind: str
+) -> None:
+    assert output(capsys, "import", votes)[:2] == (
+        0,
+        "4 votes read, 4 of them new. They count where imported votes are chosen.\n",
+    )
+    assert "0 of them new" in output(capsys, "import", votes)[1]
+    status, _, complaint = output(capsys, "ratings", "--json")
+    assert (status, "no such votes" in complaint) == (2, True)
+    from_file = output(capsys, "ratings", "--votes", votes, "--style-control", "--json")
+    from_store = output(capsys, "ratings", "--mode", "imported", "--style-control", "--json")
+    assert from_file[0] == from_store[0] == 0
+    names = [row["model"] for row in json.loads(from_file[1])]
+    assert names == [row["model"] for row in json.loads(from_store[1])]
+    out = votes.with_name(f"out.{kind}")
+    assert output(capsys, "export", out)[0] == 0
+    again = output(capsys, "ratings", "--votes", out, "--style-control", "--json")
+    assert json.loads(again[1]) == json.loads(from_store[1])
+    assert b"ann" not in out.read_bytes()
+    assert output(capsys, "export", votes.with_name("out.xls"))[0] == 2
+
+
+def test_a_batch_of_questions_to_the_models_that_ship(
+    votes: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PLAYGROUND_ENGINE_THREADS", "1")
+    questions = votes.with_name("questions.txt")
+    questions.write_text("What is a token?\n\nToken là gì?\n", encoding="utf-8")
+    command = ("duel", "--prompts", questions, "--models", "pip,pip-fp32,echo")
+    status, said, progress = output(capsys, *command)
+    assert (status, said) == (
+        0,
+        "6 answers, 0 stopped by the safety check, 0 failed; 6 pairs to be graded on the page.\n",
+    )
+    assert "echo: 6 of 6 answers" in progress
+    assert "token" not in progress.lower()
+    assert output(capsys, *command)[1] == said
+    questions = votes.with_name("questions.jsonl")
+    questions.write_text('{"prompt": "Hi"}\n{"text": "Hi"}\n', encoding="utf-8")
+    assert "row 2" in output(capsys, "duel", "--prompts", questions, "--models", "pip,echo")[2]
+    assert output(capsys, "duel", "--prompts", votes.with_name("none"), "--models", "pip,echo")[0] == 2

@@ -1,0 +1,101 @@
+"""Votes and comparisons, kept."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from playground.domain import Conversation, Message, utc_now
+from playground.errors import InvalidRequest, UnknownConversation
+from playground.storage import comparisons as module
+from playground.storage.comparisons import ComparisonStore, KeptComparison
+from playground.storage.conversations import ConversationStore
+from playground.storage.database import Database
+from playground.storage.votes import Vote, VotedSide, VoteStore
+
+VOTE = Vote(
+    model_a="a",
+    model_b="b",
+    winner="model_a",
+    mode="blind",
+    session="s",
+    prompt_hash="p",
+    comparison_id="c",
+    side_a=VotedSide("main", "int8", "onnx", {"temperature": 0.7, "stop": ["x"]}, "h", {"length": 3}, 7, 0),
+)
+
+
+@pytest.fixture
+def votes(database: Database) -> VoteStore:
+    return VoteStore(database)
+
+
+def test_one_vote_for_a_comparison_until_something_is_asked(votes: VoteStore) -> None:
+    first = votes.cast(VOTE)
+    assert votes.of_comparison("c") == first
+    changed = votes.cast(replace(VOTE, id="x" * 32, winner="tie"))
+    assert (changed.id, changed.winner, changed.created_at) == (first.id, "tie", first.created_at)
+    assert votes.changed_since(None) == [changed]
+    with pytest.raises(InvalidRequest, match="newest question"):
+        votes.cast(replace(VOTE, turns=2))
+
+
+def test_what_changed_since_is_told(votes: VoteStore) -> None:
+    assert votes.state() == (0, None)
+    votes.cast(VOTE)
+    count, moment = votes.state()
+    assert count == 1
+    assert moment is not None
+    assert len(votes.changed_since(moment)) == 1
+    assert votes.changed_since(moment + timedelta(seconds=1)) == []
+
+
+def test_imported_votes_are_added_once(votes: VoteStore) -> None:
+    rows = [replace(VOTE, id=str(number), comparison_id=None, imported=True) for number in range(3)]
+    assert (votes.add(rows), votes.add(rows), votes.add([])) == (3, 0, 0)
+
+
+def test_a_store_of_chats_and_one_of_sides_do_not_see_each_others(database: Database) -> None:
+    chats, sides = ConversationStore(database), ConversationStore(database, sides=True)
+    chat, side = Conversation("anna"), Conversation("anna", comparison_id="c")
+    chats.add(chat, [Message("user", "hello")])
+    sides.add(side, [Message("user", "hello")])
+    for mine, other, store in ((chat, side, chats), (side, chat, sides)):
+        assert [found.id for found in store.listed("anna")] == [mine.id]
+        assert [found.id for found in store.listed("anna", "hello")] == [mine.id]
+        with pytest.raises(UnknownConversation):
+            store.get("anna", other.id)
+        with pytest.raises(UnknownConversation):
+            store.change("anna", other.id, title="mine")
+
+
+def test_several_exchanges_are_kept_or_none(database: Database) -> None:
+    chats = ConversationStore(database)
+    with pytest.raises(UnknownConversation):
+        chats.add_all(
+            [(Conversation("anna"), []), (Conversation("bob", id="d"), []), (Conversation("anna", id="d"), [])]
+        )
+    assert chats.listed("anna") == []
+
+
+def test_a_pair_that_nobody_grades_goes_to_the_next(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    sides, store = ConversationStore(database, sides=True), ComparisonStore(database)
+    side = Conversation("batch", comparison_id="b", model_id="pip")
+    sides.add(side, [])
+    kept = KeptComparison(owner="", mode="duel", schedule="in_turn", language="en", batch="b")
+    store.add(kept, [side.id, side.id])
+    assert store.of_batch("b") == {kept.id}
+    assert store.claim("anna") == kept.id
+    assert store.claim("anna") == kept.id
+    assert store.claim("bob") is None
+    monkeypatch.setattr(module, "CLAIM_TIME", timedelta(seconds=-1))
+    assert store.claim("bob") == kept.id
+    with pytest.raises(UnknownConversation):
+        store.get("anna", kept.id)
+    found = store.get("bob", kept.id)
+    assert [one.model_id for one in found.sides] == ["pip", "pip"]
+    store.change("bob", kept.id, winner="tie")
+    assert store.claim("bob") is None
+    assert found.created_at <= utc_now()

@@ -1,0 +1,174 @@
+"""The panel that looks inside an answer, in a real browser, on the model that ships."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from benchmarks.served import Served, serve
+from tests.e2e.test_accessibility import violations
+from tests.ui.browser import DESKTOP, PHONE, Browser, Tab, launched
+
+pytestmark = pytest.mark.browser
+
+TOKENS, CARD = "#inside-tokens .lens .token", "#inside-tokens .inside-card"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with launched() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def app() -> Iterator[Served]:
+    with serve("--default-model", "pip-fp32") as served:
+        yield served
+
+
+def look_inside(tab: Tab, question: str = "Who are you?", path: str = "/en/") -> Tab:
+    tab.open(path).ask(question)
+    tab.page.locator(".look-inside").last.click()
+    tab.page.wait_for_selector(f"{CARD} .candidate")
+    return tab
+
+
+def candidates(tab: Tab, part: str) -> list[str]:
+    return [row.inner_text() for row in tab.page.query_selector_all(f"#inside-{part} .candidate-text")]
+
+
+def test_tokens_are_looked_at_by_mouse_and_by_keyboard(browser: Browser, app: Served) -> None:
+    with browser.tab(app) as tab:
+        look_inside(tab)
+        answer = tab.texts("bot")[0]
+        texts = [node.text_content() or "" for node in tab.page.query_selector_all(TOKENS)]
+        assert "".join(texts[:-1]).strip() == answer
+        tab.page.locator(TOKENS).nth(3).hover()
+        tab.page.wait_for_function("document.querySelectorAll('.lens .token')[3].hasAttribute('aria-current')")
+        tab.page.locator(TOKENS).nth(3).focus()
+        tab.page.keyboard.press("ArrowRight")
+        tab.page.keyboard.press("ArrowRight")
+        current = tab.page.wait_for_selector(f"{TOKENS}[aria-current]:focus")
+        assert current is not None
+        label = current.get_attribute("aria-label") or ""
+        assert label.startswith("“")
+        assert label.endswith("%")
+        tab.page.wait_for_function(
+            f"document.querySelector('{CARD} h3').getAttribute('aria-label') === {label.split(', ')[0]!r}"
+        )
+        assert tab.page.locator(f"{TOKENS}[tabindex='0']").count() == 1
+        tab.page.keyboard.press("End")
+        tab.page.wait_for_selector(f"{TOKENS}.token-end:focus")
+        tab.page.keyboard.press("Escape")
+        tab.page.wait_for_selector("#inside-dialog", state="hidden")
+
+
+def test_another_token_begins_a_new_version(browser: Browser, app: Served) -> None:
+    with browser.tab(app) as tab:
+        look_inside(tab)
+        before = tab.texts("bot")[0]
+        tab.page.locator(TOKENS).nth(2).click()
+        tab.page.wait_for_function("document.querySelectorAll('.lens .token')[2].hasAttribute('aria-current')")
+        kept = "".join(node.text_content() or "" for node in tab.page.query_selector_all(TOKENS)[:2])
+        tab.page.wait_for_selector(f"{CARD} .candidate-note")
+        chosen = tab.page.locator(f"{CARD} button.candidate").first
+        said = (chosen.locator(".candidate-text").text_content() or "").replace("␣", " ")
+        chosen.click()
+        tab.page.wait_for_selector("#inside-dialog", state="hidden")
+        tab.page.wait_for_selector("text='2 / 2'")
+        tab.idle()
+        assert tab.texts("bot")[0].startswith((kept + said).strip())
+        tab.page.click("#chat .extras-assistant .versions .icon-btn:first-child")
+        tab.page.wait_for_selector("text='1 / 2'")
+        assert tab.texts("bot")[0] == before
+
+
+def test_stepping_with_the_seed_of_an_answer_writes_it_again(browser: Browser, app: Served) -> None:
+    with browser.tab(app) as tab:
+        tab.open()
+        tab.page.click("#settings-button")
+        for name, value in (("seed", "5"), ("max_tokens", "6"), ("temperature", "1.4"), ("top_p", "1")):
+            tab.page.fill(f"#setting-{name}", value)
+        tab.page.click("#settings-save")
+        tab.page.wait_for_selector(".changed-dot", state="visible")
+        tab.ask("Tell me a story")
+        tab.page.locator(".look-inside").last.click()
+        tab.page.wait_for_selector(f"{CARD} .candidate")
+        tab.page.click("#inside-tab-next")
+        tab.page.wait_for_selector("#inside-next .candidate-drawn")
+        assert tab.page.input_value("#inside-seed") == "5"
+        for step in range(1, 7):
+            tab.page.click("#inside-draw:not([disabled])")
+            tab.page.wait_for_selector(f".so-far[data-tokens='{step}']")
+        assert (tab.page.text_content("#inside-next .so-far") or "").strip() == tab.texts("bot")[0]
+        tab.page.click("#inside-undo")
+        tab.page.wait_for_selector(".so-far[data-tokens='5']")
+        kept = tab.page.text_content("#inside-next .so-far") or ""
+        tab.page.click("#inside-branch")
+        tab.page.wait_for_selector("text='2 / 2'")
+        tab.idle()
+        assert tab.texts("bot")[0].startswith(kept.strip())
+
+
+def test_settings_reshape_the_distribution_in_sight(browser: Browser, app: Served) -> None:
+    with browser.tab(app) as tab:
+        look_inside(tab)
+        tab.page.click("#inside-tab-next")
+        tab.page.wait_for_selector("#inside-next .candidate-drawn")
+        before = candidates(tab, "next")
+        for name, value in (("temperature", "2"), ("top_p", "1"), ("top_k", "2")):
+            tab.page.locator(f"#inside-{name}").fill(value)
+        tab.page.wait_for_selector("#inside-next :text('left to draw from: 2')")
+        assert candidates(tab, "next") == before
+        assert tab.page.locator("#inside-next .candidate-out").count() == len(before) - 2
+
+
+@pytest.mark.parametrize(
+    ("language", "you", "template"),
+    [("en", "your message", "chat template"), ("vi", "tin nhắn của bạn", "khuôn mẫu trò chuyện")],
+)
+def test_the_prompt_says_whose_each_part_is(
+    browser: Browser, app: Served, language: str, you: str, template: str
+) -> None:
+    with browser.tab(app) as tab:
+        look_inside(tab, "Bạn là ai?", f"/{language}/")
+        tab.page.keyboard.press("Tab")
+        tab.page.focus("#inside-tab-tokens")
+        tab.page.keyboard.press("ArrowLeft")
+        mine = tab.page.wait_for_selector("#inside-prompt .piece.source-you")
+        assert mine is not None
+        assert you in mine.inner_text()
+        assert (mine.query_selector(".piece-tokens") or mine).text_content() == "Bạn là ai?"
+        assert template in tab.page.inner_text("#inside-prompt .prompt-counts")
+        assert "512" in tab.page.inner_text("#inside-prompt .prompt-total")
+
+
+def test_a_model_that_shows_nothing_says_so(browser: Browser, app: Served) -> None:
+    with browser.tab(app) as tab:
+        tab.open().page.keyboard.press("Control+k")
+        tab.page.wait_for_selector("#picker-dialog[open] .card")
+        tab.page.keyboard.type("echo")
+        tab.page.wait_for_function("document.querySelectorAll('#picker-dialog .card').length === 1")
+        tab.page.keyboard.press("Enter")
+        tab.ask("Hello")
+        tab.page.locator(".look-inside").last.click()
+        error = tab.page.wait_for_selector("#inside-tokens .inside-error")
+        assert error is not None
+        assert "Choose a model that runs here" in error.inner_text()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("device", [DESKTOP, PHONE], ids=["desk", "phone"])
+def test_the_panel_is_accessible_and_fits(
+    browser: Browser, app: Served, device: dict[str, object], scheme: str
+) -> None:
+    with browser.tab(app, device, color_scheme=scheme, reduced_motion="reduce") as tab:
+        look_inside(tab, path="/vi/")
+        for name, ready in (("tokens", ".candidate"), ("next", ".candidate-drawn"), ("prompt", ".piece")):
+            tab.page.click(f"#inside-tab-{name}")
+            tab.page.wait_for_selector(f"#inside-{name} {ready}")
+            assert violations(tab) == []
+            assert tab.overflow() == 0
+            inner = f"document.getElementById('inside-{name}')"
+            assert tab.page.evaluate(f"{inner}.scrollWidth - {inner}.clientWidth") <= 0
