@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Response
 
+from benchmarks.page_client import PageClient
 from benchmarks.served import Served, serve
 from tests.catalogue import write_models
 from tests.ui.browser import PHONE, Browser, Tab, launched
 
 pytestmark = pytest.mark.browser
 
-WIRE = re.compile(r"/arena/.*(config|queue/(join|data)|run/predict)")
 TOO_SMALL = """[...document.querySelectorAll('button, a:not(.skip-link), select, summary')].filter(node => {
   const { height } = node.getBoundingClientRect();
   return node.checkVisibility() && height > 0 && height < 37;
@@ -99,14 +97,8 @@ def test_a_reload_goes_on_and_one_side_is_stopped_alone(browser: Browser, app: S
         assert answer(tab, 0) == answer(tab, 1)
 
 
-def test_a_battle_by_keyboard_alone_tells_nothing_before_the_vote(browser: Browser, app: Served) -> None:
+def test_a_battle_by_keyboard_alone(browser: Browser, app: Served) -> None:
     with browser.tab(app) as tab:
-        heard: list[Response] = []
-
-        def hear(response: Response) -> None:
-            heard.append(response)
-
-        tab.page.on("response", hear)
         enter(tab, "/arena/en/?tab=battle")
         tab.page.focus("#composer-text")
         tab.page.keyboard.type("1 What is your name?")
@@ -116,10 +108,6 @@ def test_a_battle_by_keyboard_alone_tells_nothing_before_the_vote(browser: Brows
         tab.page.wait_for_selector(".vote-a:not([disabled])")
         assert [name.strip() for name in tab.page.locator(".side-name").all_text_contents()] == ["Model A", "Model B"]
         assert not tab.page.locator(".side-foot .stats span").count()
-        wire = "\n".join(one.text() for one in heard if WIRE.search(one.url)).lower()
-        assert "what is your name" in wire
-        for telling in ("pip", "echo", "unhurried", "fp32", "tokens/s", "model_id"):
-            assert telling not in wire, telling
         tab.page.keyboard.press("Shift+Tab")
         assert "vote" in (tab.page.evaluate("document.activeElement.className"))
         tab.page.keyboard.press("1")
@@ -134,6 +122,19 @@ def test_a_battle_by_keyboard_alone_tells_nothing_before_the_vote(browser: Brows
         tab.page.keyboard.press("Enter")
         tab.page.wait_for_selector(".mystery")
         assert tab.page.locator(".side-chat .bot-row").count() == 0
+
+
+def test_nothing_on_the_wire_tells_who_answers_before_the_vote(app: Served) -> None:
+    with PageClient(app.address, root="/arena", query="tab=battle") as person:
+        person.ask("What is your name?")
+        while person.value("stage")["busy"]:
+            person.fire("stage", "follow")
+        wire = person.received.decode().casefold() + json.dumps(person.config).casefold()
+        assert "what is your name" in wire
+        for telling in ("pip", "echo", "unhurried", "fp32", "tokens/s", "model_id"):
+            assert telling not in wire, telling
+        person.fire("stage", "vote", data={"winner": "tie"})
+        assert all(card["model"] for card in person.value("stage")["cards"])
 
 
 def test_two_people_vote_at_the_same_time_and_the_table_counts_both(
