@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
+from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
@@ -54,8 +55,12 @@ class AnswerResponse(Response):
             async with cancelled_with(receive, self._asked.runs):
                 await self._answer(scope, receive, send)
         finally:
-            used = usage_of(self._choices)
-            self._asked.ticket.close(used["total_tokens"])
+            await self._settle()
+
+    async def _settle(self) -> None:
+        """Count what was used; before the last byte is sent, so that whoever has it may ask again at once."""
+        used = usage_of(self._choices)
+        await run_in_threadpool(self._asked.ticket.close, used["total_tokens"])
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         raise NotImplementedError
@@ -72,6 +77,7 @@ class WholeAnswer(AnswerResponse):
             response = JSONResponse(self._whole(), headers=_HEADERS)
         except Refused as refused:
             response = refused.problem.response
+        await self._settle()
         await response(scope, receive, send)
 
     def _whole(self) -> dict[str, Any]:
@@ -94,6 +100,8 @@ class EventStream(AnswerResponse):
         with suppress(OSError):  # the client is gone: its runs are being stopped
             await send({"type": "http.response.start", "status": 200, "headers": raw})
             async for line in self._lines():
+                if all(choice.end for choice in self._choices):
+                    await self._settle()
                 await send({"type": "http.response.body", "body": f"{line}\n\n".encode(), "more_body": True})
             await send({"type": "http.response.body", "body": b""})
 
