@@ -109,3 +109,22 @@ def test_log_softmax_and_alternatives() -> None:
     assert [token for token, _ in best] == np.argsort(-LOGITS)[:3].tolist()
     assert most_probable(logprobs, 0) == []
     assert len(most_probable(logprobs, 1000)) == VOCABULARY
+
+
+def test_presence_and_frequency_penalties_count_the_answer_s_tokens_only() -> None:
+    """OpenAI's formula: mu[j] - c[j] * frequency - (c[j] > 0) * presence."""
+    params = SamplingParams(temperature=1.0, top_p=1.0, presence_penalty=0.5, frequency_penalty=0.25)
+    sampler = Sampler(params, SEEN, VOCABULARY)
+    for token in (3, 3, 9):
+        sampler.note(token)
+    wanted = LOGITS.astype(np.float64)
+    wanted[3] -= 0.5 + 2 * 0.25
+    wanted[9] -= 0.5 + 0.25
+    wanted = np.exp(wanted - wanted.max())
+    np.testing.assert_allclose(sampler.shares(LOGITS), wanted / wanted.sum(), rtol=1e-4)
+    gone_on = Sampler(params, [*SEEN, 3, 3, 9], VOCABULARY, chosen=3)
+    np.testing.assert_allclose(gone_on.shares(LOGITS), sampler.shares(LOGITS), rtol=1e-6)
+    greedy = SamplingParams(temperature=0, frequency_penalty=2.0)
+    assert not Sampler(greedy, SEEN, VOCABULARY).greedy
+    repeating = Sampler(greedy, SEEN, VOCABULARY)
+    assert len({repeating.choose(LOGITS) for _ in range(20)}) > 1
