@@ -54,7 +54,9 @@ def test_a_system_prompt_may_be_empty_but_not_too_long() -> None:
         clean_prompt("x" * (LIMIT + 1), LIMIT)
 
 
-@pytest.mark.parametrize("conversation_id", ["", "x", "\ud800", "0" * 33, "../etc/passwd", new_id().upper(), "'; --"])
+@pytest.mark.parametrize(
+    "conversation_id", ["", "x", "\ud800", "0" * 33, "../etc/passwd", "0123456789ABCDEF" * 2, "'; --"]
+)
 def test_what_cannot_be_an_id_is_an_unknown_conversation(conversation_id: str) -> None:
     with pytest.raises(UnknownConversation):
         check_id(conversation_id)
