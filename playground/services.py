@@ -118,7 +118,7 @@ def build(settings: Settings, lease: Lease | None = None, *, recover: bool = Tru
     pool = _pool(settings, settings.max_models, settings.model_idle_seconds, lease)
     library = build_library(settings, catalog, pool, lease)
     guard_pool = _guard_pool(settings, policy, lease)
-    text_models = _text_models(settings, lambda: catalog, guard_pool, partial(library.prepare, by_visitor=False))
+    text_models = _text_models(settings, lambda: catalog, guard_pool, partial(library.prepare, fetch=False))
     detectors = choose_detectors(settings, text_models)
     fingerprint = Fingerprint(load_key(settings.data_dir))
     moderator = equip(policy, detectors, fingerprint)
@@ -248,7 +248,7 @@ def _prepare(settings: Settings, spec: ModelSpec, progress: Progress, cancelled:
     """A guard's model made ready by a library of its own, for processes that serve nobody."""
     library = build_library(settings, _catalog(settings))
     try:
-        return library.prepare(spec, progress, cancelled, by_visitor=False)
+        return library.prepare(spec, progress, cancelled, fetch=False)
     finally:
         library.close()
 

@@ -39,7 +39,10 @@ def read_rows(files: Iterable[Path]) -> list[ModelSpec]:
                 raise ConfigError(f"{place}: the id {model_id!r} is there twice; give one of them another id.")
             seen.add(model_id)
             place += f" ({model_id})"
-            rows[model_id] = rows.get(model_id, {}) | _parsed(row, place, file.absolute().parent)
+            keys = _parsed(row, place, file.absolute().parent)
+            rows[model_id] = rows.get(model_id, {}) | keys
+            if "path" in keys and "source" not in keys:  # the files are there: nothing is to be fetched for them
+                rows[model_id].pop("source", None)
             places[model_id] = place
     return [_spec(row, places[model_id]) for model_id, row in rows.items()]
 

@@ -109,19 +109,19 @@ class Library:
         """
         return self._additions.add(reference, variant=variant, folders=folders)
 
-    def prepare(self, spec: ModelSpec, progress: Progress, cancelled: Cancel, *, by_visitor: bool = True) -> ModelSpec:
+    def prepare(self, spec: ModelSpec, progress: Progress, cancelled: Cancel, *, fetch: bool = True) -> ModelSpec:
         """A row that an engine can load: with its folder, engine and precision. Costs nothing for what ships.
 
         A model that is not here is downloaded and converted meanwhile; everybody who asks for it shares that, and when
         the last of them gives up it ends, keeping what came. `progress` hears the stages on the calling thread.
-        `by_visitor`: on behalf of somebody who may not be allowed to bring models.
+        Without `fetch` a model that is not here is an error.
 
         Raises Cancelled, HubError, DiskFull, ModelLoadError, OutOfMemory, EngineTimeout.
         """
         if spec.source is None and spec.engine != AUTO:
             return spec
         ready = self._ready(spec)
-        if ready is None and by_visitor and not self.fetches_on_ask:
+        if ready is None and not (fetch and self.fetches_on_ask):
             raise ModelLoadError(
                 f"{spec.name} is not on this machine yet. Whoever runs this playground can download it; "
                 "choose another model until then."

@@ -51,8 +51,10 @@ class MemoryPlanner:
 
     def check(self, spec: ModelSpec) -> MemoryPlan | None:
         """The same for loading it now. Raises OutOfMemory, with the numbers and the next step, when it does not fit."""
-        choice = self._choose(spec)
-        return check_memory(spec, choice, self._options, self._read(), loaded_bytes=self._idle_bytes(spec))
+        choice, idle = self._choose(spec), self._idle_bytes(spec)
+        with suppress(ModelLoadError):  # a folder that does not say its sizes: loading or converting says what is wrong
+            return check_memory(spec, choice, self._options, self._read(), loaded_bytes=idle)
+        return None
 
     def fit_together(self, specs: Sequence[ModelSpec]) -> bool:
         """Whether these models can be loaded at the same time; what cannot be told counts as fitting."""

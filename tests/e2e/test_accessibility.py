@@ -111,8 +111,7 @@ STATES: dict[str, Callable[[Tab], None]] = {
 }
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("language", ["en", "vi"])
+@pytest.mark.parametrize(("language", "scheme"), [("en", "light"), ("vi", "dark")])
 def test_nothing_is_in_anybodys_way(browser: Browser, slow_app: Served, language: str, scheme: str) -> None:
     found: list[str] = []
     with browser.tab(slow_app, DESKTOP, color_scheme=scheme) as tab:

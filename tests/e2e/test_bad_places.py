@@ -58,7 +58,10 @@ def test_a_file_that_is_not_a_database(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("row", "sentence"),
     [
-        ({"engine": "telepathy"}, "asks for an engine named telepathy; there are: echo, onnx. Correct its catalogue"),
+        (
+            {"engine": "telepathy"},
+            "asks for an engine named telepathy; there are: echo, onnx, remote, torch. Correct its catalogue",
+        ),
         ({"engine_options": {"size": 3}}, "has an engine option named size; echo knows: backwards, delay_seconds, "),
     ],
 )

@@ -16,12 +16,20 @@ import pytest
 
 from playground.domain import Blocked, Finished
 from playground.ui.words import load_words
-from tests.exits.canaries import CANARIES, HARMLESS, ON_STAGE
+from tests.exits.canaries import CANARIES, HARMLESS, ON_STAGE, Canary
 from tests.exits.exits import EXITS, Exit, wordless_values
 from tests.exits.scene import LEAD, Scene, staged
 
+OFTEN = ("words", "personal_data", "embedded")
+"""Detectors that stand alone in every run; the others do in the extended one, and are on the pages' stage in every run."""
 
-@pytest.fixture(scope="module", params=ON_STAGE, ids=lambda canary: canary.detector)
+
+def _alone(canary: Canary) -> object:
+    marks = () if canary.detector in OFTEN else pytest.mark.extended
+    return pytest.param(canary, id=canary.detector, marks=marks)
+
+
+@pytest.fixture(scope="module", params=[_alone(canary) for canary in ON_STAGE])
 def scene(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     """The playground with one detector, after everything was done in it."""
     with staged(request.param, folder=tmp_path_factory.mktemp("scene")) as played:

@@ -21,6 +21,8 @@ from tests.spaces.conftest import ROOT
 from tests.spaces.device_api import DeviceApi
 from tests.spaces.running import Running, running
 
+pytestmark = pytest.mark.extended  # a torch server of its own, for most of a minute
+
 PACKAGE = Path(__file__).with_name("zero_stand_in")
 """The folder that `import spaces` finds first."""
 

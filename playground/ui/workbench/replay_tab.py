@@ -39,13 +39,14 @@ class ReplayTab:
 
 def build_replay_tab(workbench: Workbench, words: Words) -> ReplayTab:
     """Lay out the rule on one side and what it would change on the other."""
-    rules = workbench.policy.rules[Direction.OUTPUT]
+    # Those of guard models, which few install, come last.
+    rules = sorted(workbench.policy.rules[Direction.OUTPUT], key=lambda name: name.startswith("harm_"))
     categories = [(category_title(name, words), name) for name in rules]
     directions = [(words(f"workbench.{way}"), way.value) for way in Direction]
     actions = [(words(f"workbench.do_{action}"), action.value) for action in ACTIONS]
     with gr.Column(elem_classes="choices"):
         direction = gr.Radio(directions, value=Direction.OUTPUT.value, label=words("fact.direction"))
-        category = gr.Dropdown(categories, value=next(iter(rules)), label=words("fact.category"))
+        category = gr.Dropdown(categories, value=rules[0], label=words("fact.category"))
         action = gr.Radio(actions, value=Action.BLOCK.value, label=words("workbench.action"))
         threshold = gr.Slider(
             0,

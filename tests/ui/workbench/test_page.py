@@ -93,5 +93,5 @@ def test_a_report_is_seen_labelled_and_exported(services: Services) -> None:
         assert len(lines) == 1
         assert '"label": 0' in lines[0]
         assert "worthless" not in lines[0]
-        assert bench.fire("", "load", "replayed")["rule"].startswith("[output]\nharm_violence = ")
+        assert bench.fire("", "load", "replayed")["rule"].startswith("[output]\nprofanity = ")
         assert bench.fire("testbox-run", "click", "examined") == {"error": "Paste a text first."}

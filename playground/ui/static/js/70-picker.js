@@ -86,6 +86,7 @@
     const said = note(model);
     const plan = model.plan && el("span", `card-plan plan-${model.plan[0]}`, model.plan[1]);
     const main = el("button", "card-main", head, el("span", "card-text", model.description), factRow(model.facts), plan, said && el("span", "card-note", said));
+    main.dataset.id = model.id;
     main.setAttribute("aria-pressed", String(model.id === value.chosen));
     main.addEventListener("click", () => choose(model.id));
     const node = el("div", "card", main, foot(model));
