@@ -21,7 +21,7 @@ from tests.exits.exits import EXITS, Exit, wordless_values
 from tests.exits.scene import LEAD, Scene, staged
 
 OFTEN = ("words", "personal_data", "embedded")
-"""Detectors that stand alone in every run; the others do in the extended one, and are on the pages' stage in every run."""
+"""Detectors that stand alone in every run; all others do so in the extended one, and in every run on the pages."""
 
 
 def _alone(canary: Canary) -> object:
