@@ -62,11 +62,11 @@ class Canary:
 
     @property
     def tells(self) -> frozenset[str]:
-        """What gives the canary away, in lower case: four characters of its mark or of its words.
+        """What gives the canary away, in lower case: three letters of its mark, or four characters of its words.
 
         Four hexadecimal digits give nothing away: identifiers and hashes are full of them.
         """
-        marks = {self.mark[at : at + 4] for at in range(len(self.mark) - 3)}
+        marks = {self.mark[at : at + 3] for at in range(len(self.mark) - 2)}
         words = self.core.casefold().split()
         runs = {word[at : at + 4] for word in words for at in range(len(word) - 3)}
         return frozenset(marks | {run for run in runs if not set(run) <= set(hexdigits)})

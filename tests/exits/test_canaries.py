@@ -72,6 +72,10 @@ def nothing_left(scene: Scene, way_out: Exit, ordinary: str) -> None:
     for canary in scene.canaries:
         tells = {tell for tell in canary.tells if tell not in ordinary}
         assert len(tells) > 4
+        if way_out.name == "disk":  # three letters turn up in a file of a database by chance, five do not
+            tells = {tell for tell in tells if len(tell) > 3} | {
+                canary.mark[at : at + 5] for at in range(len(canary.mark) - 4)
+            }
         assert not [tell for tell in tells if tell in left], canary.detector
 
 
