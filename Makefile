@@ -14,10 +14,10 @@ run: install
 
 install: .venv/.app
 
-# Two processes, a file of tests at a time; some cases are listed from sets, whose order both must agree on.
+# Three processes, a file of tests at a time; some cases are listed from sets, whose order both must agree on.
 test: install-dev lint
 	sh tests/install-browser.sh
-	PYTHONHASHSEED=0 $(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)
+	PYTHONHASHSEED=0 $(BIN)/python -m pytest -n 3 --dist loadfile $(PYTEST_ARGS)
 
 test-extended: install-dev .venv/llama/.done .venv/zerogpu/.done
 	$(BIN)/python -m pytest -m extended $(PYTEST_ARGS)

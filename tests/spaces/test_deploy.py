@@ -59,6 +59,7 @@ def test_doing_it_again_changes_nothing(hub: HubStandIn, deploy: Deploy, capsys:
     assert "the files are there already" in capsys.readouterr().out
 
 
+@pytest.mark.extended
 def test_what_differs_is_changed_and_nothing_else(
     hub: HubStandIn, deploy: Deploy, monkeypatch: pytest.MonkeyPatch
 ) -> None:

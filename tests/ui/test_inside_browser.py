@@ -158,8 +158,7 @@ def test_a_model_that_shows_nothing_says_so(browser: Browser, app: Served) -> No
         assert "Choose a model that runs here" in error.inner_text()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("device", [DESKTOP, PHONE], ids=["desk", "phone"])
+@pytest.mark.parametrize(("device", "scheme"), [(DESKTOP, "light"), (PHONE, "dark")], ids=["desk", "phone"])
 def test_the_panel_is_accessible_and_fits(
     browser: Browser, app: Served, device: dict[str, object], scheme: str
 ) -> None:

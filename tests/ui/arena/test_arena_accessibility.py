@@ -11,7 +11,7 @@ from tests.e2e.test_accessibility import violations
 from tests.ui.arena.test_arena_browser import enter, finished
 from tests.ui.browser import DESKTOP, PHONE, Browser, Tab, launched
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.extended]
 
 
 @pytest.fixture(scope="module")

@@ -38,6 +38,7 @@ def test_words_are_counted_once_and_as_people_do() -> None:
     assert count_words("Two  words\n") == 2
 
 
+@pytest.mark.extended
 def test_a_long_answer_takes_linear_work() -> None:
     text = " ".join(f"w{at}" for at in range(200_000))
     assert find_differences([text, text + " more"])[1].own_words == 1
