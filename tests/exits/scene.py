@@ -226,26 +226,6 @@ class Scene:
         for way, heard in call(self.address, said, thought, teller=SPELL, thinker="cut-3"):
             self.api.setdefault(way, bytearray()).extend(heard)
 
-    def _tell_tokens(self, canary: Canary) -> None:
-        """A client that is told the tokens of answers, from every offset, and what else they might have been."""
-        for place in range(7):
-            said = lead(place) + canary.text + TAIL
-            turns = (Message("user", said[::-1]),)
-            params = SamplingParams(max_tokens=1000, logprobs=3)
-            (run,) = self.services.chat.complete(CompletionRequest(OWNER, SPELL, turns, params))
-            scores = [event for event in self._wait(run).events() if isinstance(event, TokenScores)]
-            tokens = [token for event in scores for token in event.tokens]
-            self.tokens.append("".join(token.text for token in tokens))
-            self.tokens += [text for token in tokens for text, _ in token.top]
-            assert self.tokens[-1] == " and"
-
-    def _call(self, canary: Canary) -> None:
-        """A client of the API, with the canary in everything."""
-        said = lead(0) + canary.text + TAIL
-        thought = TAGS[0] + said + TAGS[1] + AFTER
-        for way, heard in call(self.address, said, thought, teller=SPELL, thinker="cut-3"):
-            self.api.setdefault(way, bytearray()).extend(heard)
-
     def _visit(self) -> None:
         """A person at the page: each canary said, thought and typed; then whatever else can be done there."""
         with Person(self.address) as person:
