@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -41,7 +42,7 @@ class Asked:
         return {"id": self.form.prefix + self.id, "object": kind, "created": self.created, "model": self.model}
 
 
-class AnswerResponse(Response):
+class AnswerResponse(Response, ABC):
     """Runs, followed to their end while the client is there; then their tokens are counted."""
 
     def __init__(self, asked: Asked) -> None:
@@ -62,8 +63,9 @@ class AnswerResponse(Response):
         used = usage_of(self._choices)
         await run_in_threadpool(self._asked.ticket.close, used["total_tokens"])
 
+    @abstractmethod
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        raise NotImplementedError
+        """Follow the runs and send what they say."""
 
 
 class WholeAnswer(AnswerResponse):
