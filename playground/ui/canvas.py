@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, Protocol, TypeVar
 
 import gradio as gr
 from gradio.components import Component
@@ -12,7 +12,7 @@ from gradio.events import Dependency
 
 from playground.errors import PlaygroundError
 from playground.services import Services
-from playground.ui.chat_view import ChatView, failed
+from playground.ui.chat_view import ChatView
 from playground.ui.owner import owner_of
 from playground.ui.words import Words
 
@@ -40,37 +40,59 @@ class Context:
         return view
 
 
+V = TypeVar("V")
+
+
+class Seating(Protocol[V]):
+    """Whose view of the page it is, and the words it is told in."""
+
+    @property
+    def words(self) -> Words: ...
+
+    def view(self, view: V | None, request: gr.Request) -> V:
+        """The view of a browser tab; a new one when there is none yet or it belongs to another browser."""
+        ...
+
+
+S = TypeVar("S", bound=Seating[Any])
+
+
 @dataclass(frozen=True, slots=True)
-class Canvas:
+class Canvas(Generic[V, S]):
     """The page as one thing to draw on: `components` and the state are exactly the keys of what `render` returns.
 
     `following` is the listener that follows an answer; the page starts it whenever it is shown one being written.
+    `fail` puts the notice of an error into a view.
     """
 
-    context: Context
+    context: S
     state: gr.State
     components: Sequence[Component]
-    render: Callable[[ChatView], Updates]
+    render: Callable[[V], Updates]
     following: Dependency
+    fail: Callable[[V, Words, PlaygroundError], V]
 
     @property
     def outputs(self) -> list[Component]:
         """The keys of `render`."""
         return [self.state, *self.components]
 
-    def wire(self, trigger: Trigger, change: Change) -> None:
+    def wire(self, trigger: Trigger, change: Callable[[V, gr.EventData], V]) -> None:
         """On an event: let go of the answer that is followed (it goes on by itself), change the view, and redraw.
 
         A PlaygroundError leaves the view as it was, with a notice.
         """
 
-        def handler(view: ChatView | None, request: gr.Request, event: gr.EventData) -> Updates:
-            view = self.context.view(view, request)
+        def handler(view: V | None, request: gr.Request, event: gr.EventData) -> Updates:
+            seen = self.context.view(view, request)
             try:
-                return self.render(change(view, event))
+                return self.render(change(seen, event))
             except PlaygroundError as error:
-                return self.render(failed(view, self.context.words, error))
+                return self.render(self.fail(seen, self.context.words, error))
 
         # Two listeners, in this order: Gradio runs them one after the other, and would else end the next following.
         trigger(None, None, None, cancels=[self.following], queue=False, **QUIET)
         trigger(handler, [self.state], self.outputs, queue=False, **QUIET)
+
+
+ChatCanvas = Canvas[ChatView, Context]

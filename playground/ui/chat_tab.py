@@ -14,18 +14,14 @@ from gradio.events import Dependency
 from playground.chat.incoming import clean_message
 from playground.errors import PlaygroundError, StorageError
 from playground.ui import chat_view
-from playground.ui.canvas import QUIET, Canvas, Change, Context, Updates
+from playground.ui.canvas import QUIET, Change, ChatCanvas, Context, Updates
+from playground.ui.chat_log import build_chat_log
 from playground.ui.chat_view import ChatView
 from playground.ui.island import build_island, read_field
 from playground.ui.live_view import Live, live_line
 from playground.ui.message_view import chat_messages, message_rows
 from playground.ui.pace import Pace
 
-LATEX: list[dict[str, str | bool]] = [
-    {"left": "$$", "right": "$$", "display": True},
-    {"left": "\\[", "right": "\\]", "display": True},
-    {"left": "\\(", "right": "\\)", "display": False},
-]
 HEARTBEAT_SECONDS = 0.5
 """An unchanged answer is told again after this long, so that a closed tab is noticed."""
 LONGEST_ID = 64
@@ -52,17 +48,7 @@ class ChatTab:
 def build_chat_tab() -> ChatTab:
     """Lay out the thread and, below it, the dock with notice and composer."""
     hero = build_island("hero")
-    chat = gr.Chatbot(
-        elem_id="chat",
-        show_label=False,
-        container=False,
-        layout="panel",
-        buttons=[],
-        group_consecutive_messages=False,
-        feedback_options=None,
-        allow_tags=False,
-        latex_delimiters=LATEX,
-    )
+    chat = build_chat_log("chat")
     thread = build_island("thread", events=("retry", "version", "earlier", "refresh", "follow", "report", "missed"))
     live = build_island("live")
     with gr.Column(elem_id="dock", min_width=0):
@@ -162,7 +148,7 @@ def wire_following(tab: ChatTab, state: gr.State, context: Context) -> Dependenc
     return following
 
 
-def wire_chat_tab(tab: ChatTab, canvas: Canvas, context: Context) -> None:
+def wire_chat_tab(tab: ChatTab, canvas: ChatCanvas, context: Context) -> None:
     """Connect composer and thread."""
     chat, reports, words = context.services.chat, context.services.reports, context.words
 

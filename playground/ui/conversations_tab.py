@@ -9,7 +9,7 @@ from gradio.components import Component
 
 from playground.errors import PlaygroundError
 from playground.ui import chat_view
-from playground.ui.canvas import QUIET, Canvas, Context, Updates
+from playground.ui.canvas import QUIET, ChatCanvas, Context, Updates
 from playground.ui.chat_view import ChatView
 from playground.ui.conversations_view import listed
 from playground.ui.island import build_island, read_field
@@ -54,7 +54,7 @@ def render_foot(tab: ConversationsTab, *, operator: bool, temporary: bool) -> Up
     return {tab.foot: {"workbench": operator, "temporary": temporary}}
 
 
-def wire_conversations_tab(tab: ConversationsTab, canvas: Canvas, context: Context) -> None:
+def wire_conversations_tab(tab: ConversationsTab, canvas: ChatCanvas, context: Context) -> None:
     """Connect the list."""
     chat, words = context.services.chat, context.words
 

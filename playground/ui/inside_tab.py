@@ -12,7 +12,7 @@ from playground.chat.inspection import Subject
 from playground.domain import SamplingParams
 from playground.errors import PlaygroundError
 from playground.ui import inside_view
-from playground.ui.canvas import QUIET, Canvas, Context, Updates
+from playground.ui.canvas import QUIET, ChatCanvas, Context, Updates
 from playground.ui.chat_view import ChatView, find
 from playground.ui.island import build_island, read_count, read_field, read_numbers, read_table
 from playground.ui.notice_view import error_notice
@@ -40,7 +40,7 @@ def build_inside_tab() -> InsideTab:
     return InsideTab(build_island("inside", events=("tokens", "place", "step", "prompt", "branch")))
 
 
-def wire_inside_tab(tab: InsideTab, canvas: Canvas, context: Context) -> None:
+def wire_inside_tab(tab: InsideTab, canvas: ChatCanvas, context: Context) -> None:
     """Connect the panel. A look carries a ticket, and its answer the same one: what comes too late is no answer."""
     services, words = context.services, context.words
     inspector = services.inspector

@@ -107,7 +107,9 @@ def _wire(page: Page, context: Context, doorkeeper: Doorkeeper, demo: gr.Blocks)
     components = [component for tab in tabs for component in tab.components]
     following = chat_tab.wire_following(page.chat, page.state, context)
     following.success(settle, [page.state], [page.state, *components], queue=False, **QUIET)
-    canvas = Canvas(context, page.state, components, lambda view: render(page, view, context), following)
+    canvas = Canvas(
+        context, page.state, components, lambda view: render(page, view, context), following, chat_view.failed
+    )
     chat_tab.wire_chat_tab(page.chat, canvas, context)
     conversations_tab.wire_conversations_tab(page.conversations, canvas, context)
     picker_tab.wire_picker_tab(page.picker, canvas, context, doorkeeper)

@@ -13,7 +13,7 @@ from playground.catalog.hub import Sort
 from playground.errors import InvalidRequest, NotTheOperator, PlaygroundError
 from playground.services import Services
 from playground.ui import chat_view
-from playground.ui.canvas import QUIET, Canvas, Context, Updates
+from playground.ui.canvas import QUIET, ChatCanvas, Context, Updates
 from playground.ui.chat_view import ChatView
 from playground.ui.island import build_island, read_field
 from playground.ui.notice_view import failure_sentence
@@ -118,7 +118,7 @@ def _loaded(context: Context) -> dict[str, State]:
     return {line.model_id: names[line.state] for line in context.services.pool.status()}
 
 
-def wire_picker_tab(tab: PickerTab, canvas: Canvas, context: Context, doorkeeper: Doorkeeper) -> None:
+def wire_picker_tab(tab: PickerTab, canvas: ChatCanvas, context: Context, doorkeeper: Doorkeeper) -> None:
     """Connect the picker. What changes the models on this machine is the operator's to do."""
     chat, words = context.services.chat, context.words
 

@@ -8,7 +8,7 @@ import gradio as gr
 from gradio.components import Component
 
 from playground.ui import chat_view
-from playground.ui.canvas import Canvas, Context, Updates
+from playground.ui.canvas import ChatCanvas, Context, Updates
 from playground.ui.chat_view import ChatView
 from playground.ui.island import build_island, read_field, read_table
 from playground.ui.settings_view import read_params, settings_view
@@ -40,7 +40,7 @@ def render(tab: SettingsTab, view: ChatView, context: Context) -> Updates:
     return {tab.settings: asdict(settings_view(view, context.services.catalog.get(view.model_id)))}
 
 
-def wire_settings_tab(tab: SettingsTab, canvas: Canvas, context: Context) -> None:
+def wire_settings_tab(tab: SettingsTab, canvas: ChatCanvas, context: Context) -> None:
     """Connect the dialog."""
     services, words = context.services, context.words
 

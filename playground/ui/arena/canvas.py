@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import gradio as gr
-from gradio.components import Component
-from gradio.events import Dependency
 
 from playground.arena.contract import Arena, SideRequest
-from playground.errors import PlaygroundError
 from playground.services import Services
 from playground.ui.arena.board_view import VoteBook
-from playground.ui.arena.compare_view import ArenaView, failed
-from playground.ui.canvas import QUIET, Updates
+from playground.ui.arena.compare_view import ArenaView
+from playground.ui.canvas import Canvas
 from playground.ui.owner import owner_of
 from playground.ui.picker_view import ModelCard, Situation, choosable, model_cards
 from playground.ui.words import Words
@@ -54,31 +50,4 @@ class ArenaContext:
         return (SideRequest(chosen), SideRequest(others[0] if others else chosen))
 
 
-@dataclass(frozen=True, slots=True)
-class ArenaCanvas:
-    """The page as one thing to draw on: `components` and the state are exactly the keys of what `render` returns."""
-
-    context: ArenaContext
-    state: gr.State
-    components: Sequence[Component]
-    render: Callable[[ArenaView], Updates]
-    following: Dependency
-
-    @property
-    def outputs(self) -> list[Component]:
-        """The keys of `render`."""
-        return [self.state, *self.components]
-
-    def wire(self, trigger: Callable[..., Any], change: Change) -> None:
-        """On an event: change the view and redraw; a PlaygroundError leaves the view as it was, with a notice."""
-
-        def handler(view: ArenaView | None, request: gr.Request, event: gr.EventData) -> Updates:
-            view = self.context.view(view, request)
-            try:
-                return self.render(change(view, event))
-            except PlaygroundError as error:
-                return self.render(failed(view, self.context.words, error))
-
-        # Two listeners, in this order, as on the page of the chat: the answers go on by themselves.
-        trigger(None, None, None, cancels=[self.following], queue=False, **QUIET)
-        trigger(handler, [self.state], self.outputs, queue=False, **QUIET)
+ArenaCanvas = Canvas[ArenaView, ArenaContext]

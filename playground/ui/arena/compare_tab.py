@@ -21,7 +21,8 @@ from playground.ui.arena.difference import find_differences
 from playground.ui.arena.side_view import answer_text, shown_messages, side_card
 from playground.ui.arena.stage_view import stage_view
 from playground.ui.canvas import QUIET, Updates
-from playground.ui.chat_tab import HEARTBEAT_SECONDS, LATEX, LONGEST_ID, LONGEST_TEXT
+from playground.ui.chat_log import build_chat_log
+from playground.ui.chat_tab import HEARTBEAT_SECONDS, LONGEST_ID, LONGEST_TEXT
 from playground.ui.island import build_island, read_count, read_field, read_table
 from playground.ui.message_view import chat_messages
 from playground.ui.pace import Pace
@@ -72,18 +73,7 @@ def build_compare_tab() -> CompareTab:
 def _build_column(position: int) -> gr.Chatbot:
     with gr.Column(elem_id=f"column-{position}", elem_classes="column", min_width=0):
         build_island(f"head-{position}")
-        chat = gr.Chatbot(
-            elem_id=f"chat-{position}",
-            elem_classes="side-chat",
-            show_label=False,
-            container=False,
-            layout="panel",
-            buttons=[],
-            group_consecutive_messages=False,
-            feedback_options=None,
-            allow_tags=False,
-            latex_delimiters=LATEX,
-        )
+        chat = build_chat_log(f"chat-{position}", "side-chat")
         build_island(f"foot-{position}")
     return chat
 

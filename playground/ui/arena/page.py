@@ -14,10 +14,10 @@ from playground.services import Services
 from playground.ui.arena import board_tab, compare_tab, compare_view
 from playground.ui.arena.board_tab import BoardTab
 from playground.ui.arena.board_view import VoteBook
-from playground.ui.arena.canvas import ArenaCanvas, ArenaContext
+from playground.ui.arena.canvas import ArenaContext
 from playground.ui.arena.compare_tab import CompareTab
 from playground.ui.arena.compare_view import ArenaView
-from playground.ui.canvas import QUIET, Updates
+from playground.ui.canvas import QUIET, Canvas, Updates
 from playground.ui.island import build_island, read_field
 from playground.ui.words import load_words
 
@@ -91,7 +91,9 @@ def _wire(page: ArenaPage, context: ArenaContext, demo: gr.Blocks) -> None:
     following = compare_tab.wire_following(page.compare, page.state, context)
     components = page.compare.components
     following.success(settle, [page.state], [page.state, *components], queue=False, **QUIET)
-    canvas = ArenaCanvas(context, page.state, components, lambda view: render(page, view, context), following)
+    canvas = Canvas(
+        context, page.state, components, lambda view: render(page, view, context), following, compare_view.failed
+    )
     canvas.wire(page.masthead.tab, switch)
     compare_tab.wire_compare_tab(page.compare, canvas)
     board_tab.wire_board_tab(page.board, context)
