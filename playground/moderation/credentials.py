@@ -7,6 +7,8 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 
+import regex
+
 from playground.domain import Finding
 from playground.errors import DetectorUnavailable
 from playground.moderation.contract import Scope
@@ -34,7 +36,8 @@ _BEGINNING = re.compile(
 )
 _KEY_HEADER = re.compile(r"-----BEGIN (?:[A-Z0-9]+ ){0,4}PRIVATE KEY(?: BLOCK)?-----")
 # Header lines of an armoured block, then the encoded key; its line ends may be written as "\\n", or be quoted.
-_KEY_BODY = re.compile(r"(?:\s{0,4}[A-Z][A-Za-z-]{2,30}: [^\n]{0,200}\n){0,8}+(?:[A-Za-z0-9+/=\s:,>]++|\\[nr])*+")
+# By `regex`: before 3.11.5 Python's own `re` reads possessive groups with choices in them wrongly (cpython#106052).
+_KEY_BODY = regex.compile(r"(?:\s{0,4}[A-Z][A-Za-z-]{2,30}: [^\n]{0,200}\n){0,8}+(?:[A-Za-z0-9+/=\s:,>]++|\\[nr])*+")
 _KEY_END = re.compile(r"-----END (?:[A-Z0-9]+ ){0,4}PRIVATE KEY(?: BLOCK)?-----")
 _NAMES = r"(?:api|secret|access|auth|private|client|bearer|encryption)[_ -]?(?:key|token|secret)"
 _ASSIGNED = re.compile(

@@ -22,7 +22,7 @@ LONG_MARKS = ("<", "](", "][")
 """What a mark of more than a few characters begins with."""
 
 _BLOCKS = "br|p|div|li|ul|ol|dl|dt|dd|table|tr|td|th|hr|h[1-6]|blockquote|pre|center"
-_COMMENT = r"<!--(?:[^-]|-(?!->)){0,240}+"
+_COMMENT = r"<!--(?:[^-]|-(?!->)){0,240}"
 _TAG = r"</?[a-z][^<>]{0,120}"
 _TARGET, _LABEL = r"\([^()\n]{0,240}", r"\[[^\]\n]{0,80}"
 _PREFIX = r"(?:(?:>|[-+*•‣◦](?=\s)|#{1,6}(?=\s)|[0-9]{1,3}[.)](?=\s))[ \t]{0,4})"

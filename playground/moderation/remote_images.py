@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+import regex
+
 from playground.domain import Finding
 from playground.moderation.contract import Scope
 
@@ -18,8 +20,9 @@ _PLAIN = r"[^\[\]\\\n]|\n(?![ \t]*\n)|\\."
 _NESTED = rf"\[(?:{_PLAIN}|\[(?:{_PLAIN}|\[(?:{_PLAIN}){{0,200}}\]){{0,200}}\]){{0,200}}\]"
 _LABEL = rf"(?:{_PLAIN}|{_NESTED}){{0,500}}+"
 _DEEP = r"(?:(?:[^\[\]\n]|\n(?![ \t]*\n)){0,200}\[){4}"
-_IMAGE = re.compile(rf"!\[(?:(?={_LABEL}\](?:\((?!\s{{0,9}}<?data:image/)|\[))|(?={_DEEP}))", re.DOTALL)
-_LABEL_READ = re.compile(_LABEL, re.DOTALL)
+# By `regex`: before 3.11.5 Python's own `re` reads possessive groups with choices in them wrongly (cpython#106052).
+_IMAGE = regex.compile(rf"!\[(?:(?={_LABEL}\](?:\((?!\s{{0,9}}<?data:image/)|\[))|(?={_DEEP}))", regex.DOTALL)
+_LABEL_READ = regex.compile(_LABEL, regex.DOTALL)
 _TARGET_OPEN = re.compile(r"(?:\(\s{0,9}<?(?:d(?:a(?:t(?:a(?::(?:i(?:m(?:a(?:g(?:e)?)?)?)?)?)?)?)?)?)?)?")
 _EMPTY_LINE = re.compile(r"\n[ \t]*\n")
 _DEFINITION = re.compile(

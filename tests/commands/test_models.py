@@ -82,7 +82,10 @@ def test_an_interrupt_keeps_what_came(hub: HubStandIn, isolated: Path) -> None:
     hub.faults.append(Fault("/cdn/", None, seconds_per_block=0.05))
     environment = {name: value for name, value in os.environ.items() if name != "HF_HUB_OFFLINE"}
     environment["PYTHONPATH"] = str(ROOT)
-    command = [sys.executable, "-m", "playground", "models", "pull", "o/m"]
+    # A test run in the background is started without interrupts, and hands that on.
+    begin = "import signal, runpy; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    begin += "; runpy.run_module('playground', run_name='__main__', alter_sys=True)"
+    command = [sys.executable, "-c", begin, "models", "pull", "o/m"]
     with subprocess.Popen(
         command, cwd=isolated, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:

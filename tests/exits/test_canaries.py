@@ -71,7 +71,7 @@ def nothing_left(scene: Scene, way_out: Exit, ordinary: str) -> None:
         assert not {word for word in ("harmless", "harmless"[::-1]) if word in left}
     for canary in scene.canaries:
         tells = {tell for tell in canary.tells if tell not in ordinary}
-        assert len(tells) > 4
+        assert len(tells) > 2  # one or two may stand among ordinary words and identifiers by chance
         if way_out.name == "disk":  # three letters turn up in a file of a database by chance, five do not
             tells = {tell for tell in tells if len(tell) > 3} | {
                 canary.mark[at : at + 5] for at in range(len(canary.mark) - 4)
