@@ -163,7 +163,6 @@ def build(settings: Settings, lease: Lease | None = None, *, recover: bool = Tru
         snapshots=snapshots,
         arena=_arena(
             settings,
-            lease,
             catalog=catalog,
             chat=chat,
             library=library,
@@ -176,7 +175,6 @@ def build(settings: Settings, lease: Lease | None = None, *, recover: bool = Tru
 
 def _arena(
     settings: Settings,
-    lease: Lease | None,
     *,
     catalog: Catalog,
     chat: ChatService,
@@ -197,7 +195,7 @@ def _arena(
             comparisons=ComparisonStore(database),
             votes=VoteStore(database),
             ring=Ring(catalog, lambda spec: library.state(spec) in here),
-            memory=MachineRoom(library.plan, _planner(settings, pool, lease).fit_together, pool.status),
+            memory=MachineRoom(library.plan, library.fit_together, pool.status),
             fingerprint=fingerprint,
             max_models=settings.max_models,
         )
@@ -253,24 +251,20 @@ def _prepare(settings: Settings, spec: ModelSpec, progress: Progress, cancelled:
         library.close()
 
 
-def _planner(settings: Settings, loaded: Loaded | None, lease: Lease | None) -> MemoryPlanner:
-    choose = partial(choose_engine, setup=_setup(lease), wanted=settings.device)
-    read = read_machine if lease is None else lease.read_machine
-    return MemoryPlanner(choose, _options(settings), read, loaded.status if loaded is not None else list)
-
-
 def build_library(
     settings: Settings, catalog: Catalog, loaded: Loaded | None = None, lease: Lease | None = None
 ) -> Library:
     """The models on this machine; nothing is asked of any hub yet. Raises ConfigError for a bad `hub_endpoint`."""
     client = HubClient(settings.hub_endpoint, offline=settings.offline)
     choose = partial(choose_engine, setup=_setup(lease), wanted=settings.device)
-    memory = _planner(settings, loaded, lease)
+    read = read_machine if lease is None else lease.read_machine
+    memory = MemoryPlanner(choose, _options(settings), read, loaded.status if loaded is not None else list)
     equipment = Equipment(
         engines=tuple(ENGINES),
         choose=choose,
         plan_memory=memory.plan,
         check_memory=memory.check,
+        fit_together=memory.fit_together,
         converter=convert,
         native_types=native_types,
     )

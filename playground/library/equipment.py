@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -32,13 +32,14 @@ class Equipment:
     `choose` is asked for the best engine of a row that names those that read its files; it raises ModelLoadError.
     `plan_memory` tells what a model would take; `check_memory` raises OutOfMemory, with the numbers, for one that
     cannot be loaded, and else says how much context fits. Both are asked before a download (the row has no `path`
-    then) and once the files are here (`path` is their folder). `native_types` are the architectures that run without
-    code of their own; None: not known, so none is refused here.
+    then) and once the files are here (`path` is their folder). `fit_together` tells whether several fit at once.
+    `native_types` are the architectures that run without code of their own; None: not known, so none is refused here.
     """
 
     engines: Collection[str]
     choose: Callable[[ModelSpec], EngineChoice]
     plan_memory: Callable[[ModelSpec], MemoryPlan | None] | None = None
     check_memory: Callable[[ModelSpec], MemoryPlan | None] | None = None
+    fit_together: Callable[[Sequence[ModelSpec]], bool] | None = None
     converter: Converter | None = None
     native_types: Callable[[], Collection[str]] | None = None

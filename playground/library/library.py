@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -145,6 +146,10 @@ class Library:
             return self._equipment.plan_memory(spec)
         wanted = self._ready(spec) or next((_as_chosen(spec, choice) for choice in self._choices(spec)), None)
         return self._equipment.plan_memory(wanted) if wanted is not None else None
+
+    def fit_together(self, specs: Sequence[ModelSpec]) -> bool:
+        """Whether these models can be loaded at the same time; what nobody can tell counts as fitting."""
+        return self._equipment.fit_together is None or self._equipment.fit_together(specs)
 
     def choice(self, spec: ModelSpec) -> EngineChoice | None:
         """How the model runs on this machine, or would; None when no engine here can."""
