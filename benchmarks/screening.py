@@ -70,6 +70,7 @@ class TimedModerator:
     def __init__(self, moderator: PolicyModerator) -> None:
         self.last = TimedGuard(moderator.guard())
         self.check_input = moderator.check_input
+        self.tailors = moderator.tailors
         self._moderator = moderator
 
     def guard(self, *arguments: Any, **options: Any) -> TimedGuard:
