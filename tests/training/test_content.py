@@ -39,6 +39,17 @@ def test_every_intent_has_several_wordings_and_an_answer(language: str) -> None:
         assert intent.answers, intent.id
 
 
+def test_intents_have_ids_of_their_own() -> None:
+    for language in LANGUAGES:
+        ids = [intent.id for intent in content.intents(language)]
+        assert len(ids) == len(set(ids))
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_own_wordings_belong_to_terms(language: str) -> None:
+    assert content.asks(language).keys() <= {term.names[0] for term in content.terms()}
+
+
 def test_both_languages_have_the_same_intents() -> None:
     english, vietnamese = ({intent.id for intent in content.intents(language)} for language in LANGUAGES)
     assert vietnamese <= english

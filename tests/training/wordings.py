@@ -48,6 +48,9 @@ def scope_wordings() -> Iterator[str]:
     yield from filled(content.phrasings("word_to_vi"), "w", [english for english, _ in pairs])
     yield from filled(content.phrasings("word_to_en"), "w", [vietnamese for _, vietnamese in pairs])
     for language in ("en", "vi"):
+        for patterns in content.asks(language).values():
+            for pattern in patterns:
+                yield from content.wordings(pattern)
         for intent in content.intents(language):
             for pattern in intent.questions:
                 yield from content.wordings(pattern)

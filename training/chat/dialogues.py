@@ -112,8 +112,7 @@ class Dialogues:
     def definition(self) -> Exchange:
         """What a term means, in English."""
         term = self.random.choice(content.terms())
-        name = spoken_name(term, self.random)
-        return Exchange(capitalised(with_term(self.choose("definition_en"), name, self.random)), term.english)
+        return Exchange(self.asked(term, "en"), term.english)
 
     def simple_definition(self) -> Exchange:
         """What a term means, in simple English."""
@@ -124,8 +123,15 @@ class Dialogues:
     def definition_vi(self) -> Exchange:
         """What a term means, in Vietnamese."""
         term = self.random.choice(content.terms())
-        question = with_term(self.choose("definition_vi"), self.random.choice(term.names_vi), self.random)
-        return Exchange(capitalised(question), term.vietnamese, "vi")
+        return Exchange(self.asked(term, "vi"), term.vietnamese, "vi")
+
+    def asked(self, term: Term, language: str) -> str:
+        """A question for a term: half of the time in a wording of its own, where it has any."""
+        own = content.asks(language).get(term.names[0], ())
+        if own and self.random.random() < 0.5:
+            return capitalised(phrase(self.random.choice(own), self.random))
+        name = spoken_name(term, self.random) if language == "en" else self.random.choice(term.names_vi)
+        return capitalised(with_term(self.choose(f"definition_{language}"), name, self.random))
 
     def capital_of(self, country: Country, language: str) -> Exchange:
         """The capital of a given country."""

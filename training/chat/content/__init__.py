@@ -12,6 +12,7 @@ from typing import Any
 
 ALTERNATIVES = re.compile(r"\[([^\[\]]*)\]")
 TOPIC_COMMA = re.compile(r",\s*(?![^\[]*\])")
+INTENT_FILES = ("smalltalk", "guide", "facts")
 
 
 @dataclass(frozen=True)
@@ -94,6 +95,11 @@ def read_table(name: str) -> dict[str, Any]:
     return tomllib.loads(resources.files(__name__).joinpath(f"{name}.toml").read_text(encoding="utf-8"))
 
 
+def optional_table(name: str) -> dict[str, Any]:
+    """The parsed TOML file of that name, or an empty table where a language does not have it."""
+    return read_table(name) if resources.files(__name__).joinpath(f"{name}.toml").is_file() else {}
+
+
 @cache
 def terms() -> tuple[Term, ...]:
     """The glossary."""
@@ -110,9 +116,15 @@ def terms() -> tuple[Term, ...]:
 
 
 @cache
+def asks(language: str) -> dict[str, tuple[str, ...]]:
+    """By the first name of a term: wordings that ask for this very term, in a language."""
+    return {name: lines(text) for name, text in optional_table(f"asks_{language}").get("asks", {}).items()}
+
+
+@cache
 def intents(language: str) -> tuple[Intent, ...]:
-    """Small talk and help in a language, ``en`` or ``vi``."""
-    entries = read_table(f"smalltalk_{language}")["intent"]
+    """Small talk, how to use the playground, and simple facts in a language, ``en`` or ``vi``."""
+    entries = [entry for name in INTENT_FILES for entry in optional_table(f"{name}_{language}").get("intent", [])]
     return tuple(Intent(entry["id"], lines(entry["questions"]), lines(entry["answers"])) for entry in entries)
 
 
