@@ -23,9 +23,8 @@ class Live:
         self.changed = threading.Condition(self.lock)
         self.kept = kept
         self.refused: Verdict | None = None
-        self.version = (
-            time.time_ns() // 1_000
-        )  # beyond any version of before a restart: nothing changes once a microsecond
+        # Beyond any version of before a restart: nothing changes once in a microsecond.
+        self.version = time.time_ns() // 1_000
         self._latest: object = None
         self._owner = sides_owner
         self._chat = chat

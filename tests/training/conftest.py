@@ -4,8 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from training.chat.outside import OutsideQuestions
-from training.chat.pipeline import SMOKE, prepare
+from training.chat.pipeline import SMOKE, Sources, prepare
 from training.chat.train import Trainer
 
 EMBEDDED = Path(__file__).parents[2] / "playground" / "embedded" / "pip"
@@ -24,6 +23,6 @@ def embedded() -> Path:
 @pytest.fixture(scope="session")
 def smoke(tmp_path_factory: pytest.TempPathFactory) -> Trainer:
     """A finished smoke run."""
-    trainer = prepare(SMOKE, tmp_path_factory.mktemp("smoke"), OutsideQuestions())
+    trainer = prepare(SMOKE, tmp_path_factory.mktemp("smoke"), Sources())
     trainer.train(ignore)
     return trainer

@@ -5,7 +5,7 @@ import random
 import pytest
 
 from training.chat import content
-from training.chat.dialogues import Dialogues
+from training.chat.dialogues import Dialogues, chosen
 from training.chat.noise import roughen, without_marks
 from training.chat.outside import OutsideQuestions
 from training.chat.story import tell_story
@@ -23,11 +23,21 @@ def test_conversations_alternate_and_end_with_an_answer() -> None:
         assert all(text for _, text in turns)
 
 
-def test_up_to_six_exchanges_and_some_system_prompts() -> None:
+def test_wordings_kept_back_are_asked_by_nobody_else() -> None:
+    patterns = content.intents("en")[0].questions
+    learned, kept = (set(chosen(patterns, held_out)) for held_out in (False, True))
+    assert learned
+    assert kept
+    assert not learned & kept
+    assert learned | kept == set(patterns)
+    assert chosen(patterns[:1], True) == chosen(patterns[:1], False) == patterns[:1]
+
+
+def test_up_to_eight_exchanges_and_some_system_prompts() -> None:
     conversations = list(Dialogues(4).conversations(2000))
     exchanges = [sum(role == "user" for role, _ in turns) for turns in conversations]
     with_system = sum(turns[0][0] == "system" for turns in conversations)
-    assert max(exchanges) == 6
+    assert max(exchanges) == 8
     assert 0.12 < with_system / len(conversations) < 0.18
 
 
@@ -70,6 +80,6 @@ def test_story_is_about_its_hero(hero: str) -> None:
 
 
 def test_name_is_remembered() -> None:
-    turns = Dialogues(10).name_memory()
+    turns = Dialogues(10).memory()
     names = {*content.words()["names"].split(", "), *content.words()["names_vi"].split(", ")}
     assert any(name in turns[-1][1] and name in turns[0][1] for name in names)

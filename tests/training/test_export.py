@@ -13,7 +13,7 @@ from training.chat.export import CHECKED_PROMPTS, ExportMismatch, check, export,
 from training.chat.model import Shape
 from training.chat.pipeline import SMOKE
 from training.chat.template import prompt_ids
-from training.chat.train import Trainer
+from training.chat.train import Trainer, write_weights
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +28,7 @@ def test_checkpoint_computes_what_was_trained(smoke: Trainer, checkpoint: Path) 
     ids = torch.arange(3, 60)[None]
     loaded = LlamaForCausalLM.from_pretrained(checkpoint, dtype=torch.float32)
     with torch.no_grad():
-        expected = smoke.model(ids, torch.ones_like(ids))
+        expected = smoke.average.module(ids, torch.ones_like(ids))
         assert torch.allclose(loaded(ids).logits, expected, atol=1e-4)
 
 
@@ -44,17 +44,16 @@ def test_check_finds_a_wrong_graph(smoke: Trainer, embedded: Path, tmp_path: Pat
     (tmp_path / "tokenizer.json").write_bytes((embedded / "int8" / "tokenizer.json").read_bytes())
     torch.manual_seed(1)
     strange = type(smoke.model)(Shape())
-    smoke_weights = Trainer(strange, smoke.corpus, SMOKE.plan, tmp_path)
-    smoke_weights.write_weights(tmp_path / "weights.safetensors")
+    write_weights(strange, tmp_path / "best.safetensors")
     write_checkpoint(tmp_path, Shape(), tmp_path / "hf")
     assert check(tmp_path / "hf", embedded / "int8", limit=4) < CHECKED_PROMPTS
 
 
 def test_export_refuses_a_wrong_graph(smoke: Trainer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("tokenizer.json", "weights.safetensors"):
+    for name in ("tokenizer.json", "best.safetensors"):
         (tmp_path / name).write_bytes((smoke.folder / name).read_bytes())
     monkeypatch.setattr(exporting, "convert", lambda *_: None)
     monkeypatch.setattr(exporting, "check", lambda *_: CHECKED_PROMPTS - 1)
     with pytest.raises(ExportMismatch, match="only 19 of 20"):
         export(tmp_path, SMOKE.shape, ("fp32",), ignore)
-    assert {path.name for path in tmp_path.iterdir()} == {"tokenizer.json", "weights.safetensors"}
+    assert {path.name for path in tmp_path.iterdir()} == {"tokenizer.json", "best.safetensors"}

@@ -3,17 +3,18 @@
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 import torch
+from safetensors.torch import load_file
 
 from tests.training.conftest import ignore
 from training.chat.muon import orthogonalised
-from training.chat.outside import OutsideQuestions
-from training.chat.pipeline import SMOKE, prepare
-from training.chat.train import STATE_FILE, WEIGHTS_FILE, Trainer
+from training.chat.pipeline import SMOKE, Sources, prepare
+from training.chat.train import BEST_FILE, STATE_FILE, WEIGHTS_FILE, Trainer, weighing
 
 
 def test_loss_falls(smoke: Trainer) -> None:
-    fresh = prepare(SMOKE, smoke.folder, OutsideQuestions())
+    fresh = prepare(SMOKE, smoke.folder, Sources())
     rows = next(fresh.corpus.batches(fresh.place, SMOKE.plan.rows))
     before = fresh.update(rows)
     for _ in range(5):
@@ -23,12 +24,12 @@ def test_loss_falls(smoke: Trainer) -> None:
 
 def test_resumed_run_reaches_the_same_state(smoke: Trainer, tmp_path: Path) -> None:
     (tmp_path / "tokenizer.json").write_bytes((smoke.folder / "tokenizer.json").read_bytes())
-    first = prepare(SMOKE, tmp_path, OutsideQuestions())
+    first = prepare(SMOKE, tmp_path, Sources())
     batches = first.corpus.batches(first.place, SMOKE.plan.rows)
     for _ in range(3):
         first.update(next(batches))
     first.save()
-    second = prepare(replace(SMOKE, plan=replace(SMOKE.plan)), tmp_path, OutsideQuestions())
+    second = prepare(replace(SMOKE, plan=replace(SMOKE.plan)), tmp_path, Sources())
     assert second.resume()
     assert second.progress.step == 3
     second.train(ignore)
@@ -39,7 +40,7 @@ def test_resumed_run_reaches_the_same_state(smoke: Trainer, tmp_path: Path) -> N
 
 def test_nothing_to_resume(tmp_path: Path, smoke: Trainer) -> None:
     (tmp_path / "tokenizer.json").write_bytes((smoke.folder / "tokenizer.json").read_bytes())
-    assert not prepare(SMOKE, tmp_path, OutsideQuestions()).resume()
+    assert not prepare(SMOKE, tmp_path, Sources()).resume()
 
 
 def test_checkpoint_files_are_whole(smoke: Trainer) -> None:
@@ -51,6 +52,42 @@ def test_checkpoint_files_are_whole(smoke: Trainer) -> None:
 def test_progress_line_says_all(smoke: Trainer) -> None:
     line = smoke.line()
     assert all(word in line for word in ("step 6", "min", "loss", "tokens/s", "min left"))
+
+
+def test_average_is_the_mean_at_first() -> None:
+    weigh = weighing(0.9)
+    assert float(weigh(torch.tensor(2.0), torch.tensor(4.0), 1)) == 3
+    assert float(weigh(torch.tensor(2.0), torch.tensor(4.0), 99)) == pytest.approx(2.2)
+
+
+def test_best_average_is_what_is_kept(smoke: Trainer) -> None:
+    kept = load_file(smoke.folder / BEST_FILE)
+    for name, weight in smoke.average.module.named_parameters():
+        assert torch.equal(kept[name], weight), name
+
+
+def test_training_ends_when_held_out_wordings_gain_no_more(smoke: Trainer) -> None:
+    fresh = prepare(SMOKE, smoke.folder, Sources())
+    fresh.progress.held_out = 0.0
+    assert "best 0.0000" in fresh.judged()
+    assert fresh.progress.waited == 1
+    assert fresh.done() == 0
+    fresh.progress.waited = SMOKE.plan.patience
+    assert fresh.done() == 1
+
+
+def test_prose_comes_first_and_an_earlier_run_is_gone_on_from(smoke: Trainer, tmp_path: Path) -> None:
+    (tmp_path / "page.md").write_text("A model reads a page of text before it learns to answer. " * 200, "utf-8")
+    sources = Sources(prose=(tmp_path,), earlier=smoke.folder)
+    trainer = prepare(replace(SMOKE, plan=replace(SMOKE.plan, prose_share=0.5)), tmp_path / "run", sources)
+    assert torch.equal(trainer.model.embed_tokens.weight, smoke.model.embed_tokens.weight)
+    batches = trainer.batches()
+    assert (next(batches).weights[0] == 1).any()
+    assert trainer.prose_place.row
+    assert not trainer.place.row
+    trainer.progress.step = 3
+    assert (next(batches).weights != 1).any()
+    assert trainer.place.row
 
 
 def test_orthogonalised_matrices_are_nearly_orthogonal() -> None:

@@ -4,7 +4,7 @@ import argparse
 import os
 from pathlib import Path
 
-from training.chat.pipeline import SMOKE, STANDARD, make
+from training.chat.pipeline import SMOKE, STANDARD, Sources, make
 from training.console import say
 
 
@@ -14,6 +14,8 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--out", type=Path, required=True, help="folder for checkpoints, weights and exported models")
     parser.add_argument("--minutes", type=float, default=55.0, help="minutes of training")
     parser.add_argument("--clinc", type=Path, help="CLINC150's data_full.json: human questions as extra input")
+    parser.add_argument("--prose", type=Path, nargs="+", default=[], help="folders of Markdown to read first")
+    parser.add_argument("--from", dest="earlier", type=Path, help="an earlier run's folder: begin from its weights")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in the folder")
@@ -25,9 +27,8 @@ def main(arguments: list[str] | None = None) -> None:
     """Run the command."""
     options = build_parser().parse_args(arguments)
     recipe = SMOKE if options.smoke else STANDARD
-    make(
-        recipe.changed(options.seed, options.minutes, options.threads), options.out, options.clinc, options.resume, say
-    )
+    sources = Sources(options.clinc, tuple(options.prose), options.earlier)
+    make(recipe.changed(options.seed, options.minutes, options.threads), options.out, sources, options.resume, say)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Tokenizer and packed training rows."""
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +14,7 @@ from training.chat.outside import OutsideQuestions
 PAD, START, END = "<|endoftext|>", "<|im_start|>", "<|im_end|>"
 WEIGHTS = {"system": 0.0, "user": 0.3, "assistant": 1.0}
 OPEN_ROWS = 24
+HELD_OUT_CONVERSATIONS = 400
 CUT_SHARE, CUT_LENGTH = 0.6, 9
 JUDGED_SHARE = 0.7
 
@@ -50,7 +51,7 @@ class Rows:
         return Rows(self.ids[part], self.weights[part], self.segments[part])
 
 
-def train_tokenizer(dialogues: Dialogues, conversations: int, size: int) -> Tokenizer:
+def train_tokenizer(texts: Iterable[str], size: int) -> Tokenizer:
     """A byte-level BPE tokenizer that normalises to NFC and splits digits."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.normalizer = normalizers.NFC()
@@ -67,7 +68,6 @@ def train_tokenizer(dialogues: Dialogues, conversations: int, size: int) -> Toke
         initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
         show_progress=False,
     )
-    texts = (text for turns in dialogues.conversations(conversations) for _, text in turns)
     tokenizer.train_from_iterator(texts, trainer)
     return tokenizer
 
@@ -177,6 +177,11 @@ class Corpus:
         rows = pack(self.encoder.encode(conversations, random.Random(seed)), self.length)
         order = np.random.default_rng(seed).permutation(len(rows))
         return Rows(rows.ids[order], rows.weights[order], rows.segments[order])
+
+    def held_out(self) -> Rows:
+        """The same rows each time, of conversations whose wordings are not learned from."""
+        conversations = Dialogues(self.seed, self.extra, held_out=True).conversations(HELD_OUT_CONVERSATIONS)
+        return pack(self.encoder.encode(list(conversations), random.Random(self.seed)), self.length)
 
     def batches(self, place: Place, size: int) -> Iterator[Rows]:
         """Batches from a place on; the place moves along."""

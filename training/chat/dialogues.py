@@ -1,8 +1,10 @@
 """Conversations for training, drawn from the content with one seeded source of randomness."""
 
 import random
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 
 from training.chat import content
 from training.chat.content import Country, Term, phrase, phrasings
@@ -12,6 +14,9 @@ from training.chat.story import tell_story
 
 Turn = tuple[str, str]
 PAGES = {"en": "", "vi": "_vi"}
+LENGTHS = {1: 60, 2: 14, 3: 8, 4: 5, 5: 4, 6: 3, 7: 3, 8: 3}
+HELD_OUT_OF = 16
+SMALL, TIMES = 20, 10
 
 
 @dataclass(frozen=True)
@@ -21,6 +26,13 @@ class Exchange:
     question: str
     answer: str
     language: str = "en"
+
+
+@cache
+def chosen(patterns: tuple[str, ...], held_out: bool) -> tuple[str, ...]:
+    """The patterns to learn from, or the one in sixteen that is kept back to judge by; all, where one part is empty."""
+    part = tuple(text for text in patterns if (zlib.crc32(text.encode()) % HELD_OUT_OF == 0) is held_out)
+    return part or patterns
 
 
 def capitalised(text: str) -> str:
@@ -43,28 +55,30 @@ def with_term(pattern: str, name: str, random_source: random.Random) -> str:
 
 
 class Dialogues:
-    """Endless training conversations. The same seed gives the same conversations."""
+    """Endless conversations. The same seed gives the same ones; those `held_out` ask in wordings that no other has."""
 
-    def __init__(self, seed: int, extra: OutsideQuestions | None = None) -> None:
+    def __init__(self, seed: int, extra: OutsideQuestions | None = None, held_out: bool = False) -> None:
         self.random = random.Random(seed)
         self.extra = extra or OutsideQuestions()
+        self.held_out = held_out
         self.tasks: dict[Callable[[], Exchange], float] = {
-            self.definition: 19,
-            self.simple_definition: 5,
-            self.definition_vi: 15,
-            self.capital: 5,
-            self.capital_vi: 4,
+            self.definition: 17,
+            self.simple_definition: 4,
+            self.definition_vi: 14,
+            self.capital: 4,
+            self.capital_vi: 3,
             self.country: 3,
-            self.sum: 10,
-            self.translation: 5,
-            self.talk: 19,
-            self.talk_vi: 14,
+            self.sum: 9,
+            self.large_sum: 1,
+            self.translation: 4,
+            self.talk: 26,
+            self.talk_vi: 20,
             self.outside: 17,
-            self.outside_vi: 11,
-            self.story: 2,
+            self.outside_vi: 12,
+            self.story: 1,
         }
         if self.extra.talk:
-            self.tasks[self.human_talk] = 7
+            self.tasks[self.human_talk] = 6
         if self.extra.declined:
             self.tasks[self.human_outside] = 10
 
@@ -74,21 +88,24 @@ class Dialogues:
             yield self.conversation()
 
     def conversation(self) -> list[Turn]:
-        """One conversation of one to six exchanges, sometimes with a system prompt."""
-        draw = self.random.random()
-        special = (self.name_memory, self.next_country, self.next_term, self.simpler)
-        turns = self.random.choice(special)() if draw < 0.13 else self.exchanges()
+        """One conversation of one to eight exchanges, sometimes with a system prompt."""
+        special = (self.memory, self.memory, self.next_country, self.next_term, self.simpler)
+        if self.random.random() < 0.16:
+            turns = self.random.choice(special)()
+            room = max(LENGTHS) - len(turns) // 2
+            if room and self.random.random() < 0.3:
+                turns = self.exchanges(self.random.randint(1, room), None) + turns
+        else:
+            turns = self.exchanges(self.random.choices(tuple(LENGTHS), tuple(LENGTHS.values()))[0], None)
         if self.random.random() < 0.15:
             prompts = content.lines(content.words()["system_prompts"])
             picked = self.random.sample(prompts, self.random.choice((1, 1, 2)))
             turns.insert(0, ("system", " ".join(phrase(prompt, self.random) for prompt in picked)))
         return turns
 
-    def exchanges(self) -> list[Turn]:
+    def exchanges(self, count: int, language: str | None) -> list[Turn]:
         """Independent exchanges, mostly in one language."""
-        count = self.random.choices((1, 2, 3, 4, 5, 6), (66, 16, 8, 5, 3, 2))[0]
         turns: list[Turn] = []
-        language: str | None = None
         for _ in range(count):
             exchange = self.exchange()
             for _ in range(3):
@@ -107,7 +124,7 @@ class Dialogues:
 
     def choose(self, name: str) -> str:
         """A wording pattern of a named list."""
-        return self.random.choice(phrasings(name))
+        return self.random.choice(chosen(phrasings(name), self.held_out))
 
     def definition(self) -> Exchange:
         """What a term means, in English."""
@@ -129,7 +146,7 @@ class Dialogues:
         """A question for a term: half of the time in a wording of its own, where it has any."""
         own = content.asks(language).get(term.names[0], ())
         if own and self.random.random() < 0.5:
-            return capitalised(phrase(self.random.choice(own), self.random))
+            return capitalised(phrase(self.random.choice(chosen(own, self.held_out)), self.random))
         name = spoken_name(term, self.random) if language == "en" else self.random.choice(term.names_vi)
         return capitalised(with_term(self.choose(f"definition_{language}"), name, self.random))
 
@@ -159,17 +176,27 @@ class Dialogues:
         return Exchange(question, f"{country.capital} is the capital of {country.name}.")
 
     def sum(self) -> Exchange:
-        """A small sum: up to two digits, or the times table."""
+        """A small sum: numbers up to twenty, or the times table up to ten."""
         sign = self.random.choice("++--x")
-        top = 12 if sign == "x" else self.random.choice((10, 20, 99, 99))
+        top = TIMES if sign == "x" else self.random.choice((TIMES, SMALL))
         left, right = self.random.randint(0, top), self.random.randint(0, top)
         if sign == "-":
             left, right = max(left, right), min(left, right)
         value = {"+": left + right, "-": left - right, "x": left * right}[sign]
-        language = "vi" if self.random.random() < 0.3 else "en"
-        written = self.written_sum(left, sign, right, language)
-        question = phrase(self.choose(f"sum_{language}"), self.random).replace("{e}", written)
+        question, language = self.sum_question(left, sign, right)
         return Exchange(question, f"{left} {sign} {right} = {value}.", language)
+
+    def large_sum(self) -> Exchange:
+        """A sum beyond what was learned, which is declined."""
+        left, right = self.random.randint(SMALL + 1, 9999), self.random.randint(SMALL + 1, 9999)
+        question, language = self.sum_question(left, self.random.choice("+-x"), right)
+        return Exchange(question, self.random.choice(content.outside(language).answers_sum), language)
+
+    def sum_question(self, left: int, sign: str, right: int) -> tuple[str, str]:
+        """A question for a sum, and its language."""
+        language = "vi" if self.random.random() < 0.35 else "en"
+        written = self.written_sum(left, sign, right, language)
+        return phrase(self.choose(f"sum_{language}"), self.random).replace("{e}", written), language
 
     def written_sum(self, left: int, sign: str, right: int, language: str) -> str:
         """The sum as people write it."""
@@ -197,7 +224,7 @@ class Dialogues:
         intents = content.intents(language)
         weights = [min(24, 6 + len(intent.questions)) for intent in intents]
         intent = self.random.choices(intents, weights)[0]
-        question = phrase(self.random.choice(intent.questions), self.random)
+        question = phrase(self.random.choice(chosen(intent.questions, self.held_out)), self.random)
         return Exchange(question, self.random.choice(intent.answers), language)
 
     def talk(self) -> Exchange:
@@ -223,7 +250,7 @@ class Dialogues:
         outside = content.outside(language)
         if self.random.random() < 0.45:
             return Exchange(
-                phrase(self.random.choice(outside.questions), self.random),
+                phrase(self.random.choice(chosen(outside.questions, self.held_out)), self.random),
                 self.random.choice(outside.answers),
                 language,
             )
@@ -257,20 +284,19 @@ class Dialogues:
         question = phrase(form.replace("a {h}", f"{'an' if hero[0] in 'aeiou' else 'a'} {hero}"), self.random)
         return Exchange(question, tell_story(self.random, hero))
 
-    def name_memory(self) -> list[Turn]:
-        """The user says a name and asks for it later."""
-        language = self.random.choice(("en", "en", "vi"))
+    def memory(self) -> list[Turn]:
+        """The user tells a name or a favourite colour and asks for it later; now and then only asks."""
+        language = self.random.choice(("en", "vi"))
         table, page = content.words(), PAGES[language]
-        name = self.random.choice(table[f"names{page}"].split(", "))
-        given = phrase(self.choose(f"name_given_{language}"), self.random).replace("{n}", name)
-        greeting = content.lines(table[f"name_answers{page}"])[0].replace("{n}", name)
-        turns: list[Turn] = [("user", given), ("assistant", greeting)]
-        if self.random.random() < 0.4:
-            between = self.small_talk(language)
-            turns += [("user", between.question), ("assistant", between.answer)]
-        asked = phrase(self.choose(f"name_asked_{language}"), self.random)
-        answer = f"Your name is {name}." if language == "en" else f"Bạn tên là {name}."
-        return [*turns, ("user", asked), ("assistant", answer)]
+        kind = self.random.choice(("name", "name", "colour"))
+        value = self.random.choice(table[f"{kind}s{page}"].split(", "))
+        given = phrase(self.choose(f"{kind}_given_{language}"), self.random).replace("{n}", value)
+        asked = phrase(self.choose(f"{kind}_asked_{language}"), self.random)
+        if self.random.random() < 0.06:
+            return [("user", asked), ("assistant", table[f"{kind}_unknown{page}"])]
+        turns: list[Turn] = [("user", given), ("assistant", table[f"{kind}_answer{page}"].replace("{n}", value))]
+        turns += self.exchanges(self.random.choice((0, 0, 1, 2, 3, 4, 5, 6)), language)
+        return [*turns, ("user", asked), ("assistant", table[f"{kind}_told{page}"].replace("{n}", value))]
 
     def next_country(self) -> list[Turn]:
         """A capital, then another country with "And ...?"."""
@@ -285,16 +311,15 @@ class Dialogues:
         """A definition, then another term with "And ...?"."""
         language = self.random.choice(("en", "vi"))
         first, second = self.random.sample(content.terms(), 2)
-        turns: list[Turn] = []
-        for term, form in ((first, "definition"), (second, "and_term")):
-            name = spoken_name(term, self.random) if language == "en" else self.random.choice(term.names_vi)
-            question = capitalised(with_term(self.choose(f"{form}_{language}"), name, self.random))
-            turns += [("user", question), ("assistant", term.english if language == "en" else term.vietnamese)]
-        return turns
+        name = spoken_name(second, self.random) if language == "en" else self.random.choice(second.names_vi)
+        follow = capitalised(with_term(self.choose(f"and_term_{language}"), name, self.random))
+        answers = [term.english if language == "en" else term.vietnamese for term in (first, second)]
+        turns: list[Turn] = [("user", self.asked(first, language)), ("assistant", answers[0])]
+        return [*turns, ("user", follow), ("assistant", answers[1])]
 
     def simpler(self) -> list[Turn]:
         """A definition, then a simpler one on request."""
         term = self.random.choice(content.terms())
-        question = capitalised(with_term(self.choose("definition_en"), spoken_name(term, self.random), self.random))
         request = phrase(self.choose("simpler_en"), self.random)
-        return [("user", question), ("assistant", term.english), ("user", request), ("assistant", term.simple)]
+        turns: list[Turn] = [("user", self.asked(term, "en")), ("assistant", term.english)]
+        return [*turns, ("user", request), ("assistant", term.simple)]

@@ -1,4 +1,4 @@
-"""From trained weights to folders that run: Hugging Face format, then ONNX in fp32 and int8, checked."""
+"""From trained weights to folders that run: Hugging Face format, then ONNX in fp32, int8 and int4, checked."""
 
 import shutil
 import subprocess
@@ -17,12 +17,13 @@ from training.chat.dialogues import Dialogues
 from training.chat.model import Shape
 from training.chat.runtime import ExportedModel
 from training.chat.template import CHAT_TEMPLATE, prompt_ids
+from training.chat.train import BEST_FILE
 
-PRECISIONS = ("fp32", "int8")
+PRECISIONS = ("fp32", "int8", "int4")
 CHECKED_PROMPTS = 20
 CHECK_SEED = 4242
 NEW_TOKENS = 160
-TOKENIZER_FILE, WEIGHTS_FILE = "tokenizer.json", "weights.safetensors"
+TOKENIZER_FILE = "tokenizer.json"
 
 
 class ExportMismatch(Exception):
@@ -50,11 +51,11 @@ def build_config(shape: Shape, end: int, pad: int) -> LlamaConfig:
 
 
 def write_checkpoint(run: Path, shape: Shape, out: Path) -> None:
-    """Write a training run as a Hugging Face folder."""
+    """Write the best averaged weights of a training run as a Hugging Face folder."""
     tokenizer = Tokenizer.from_file(str(run / TOKENIZER_FILE))
     end, pad = token_id(tokenizer, END), token_id(tokenizer, PAD)
     model = LlamaForCausalLM(build_config(shape, end, pad))
-    weights = {f"model.{name}": weight for name, weight in load_file(run / WEIGHTS_FILE).items()}
+    weights = {f"model.{name}": weight for name, weight in load_file(run / BEST_FILE).items()}
     weights["lm_head.weight"] = weights["model.embed_tokens.weight"]
     model.load_state_dict(weights)
     model.generation_config = GenerationConfig(  # type: ignore[no-untyped-call]

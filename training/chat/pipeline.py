@@ -1,7 +1,9 @@
 """The whole way from texts to a model that is ready to ship."""
 
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 
 import torch
@@ -14,7 +16,8 @@ from training.chat.evaluate import evaluate, render_table
 from training.chat.export import PRECISIONS, export
 from training.chat.model import LeanLlama, Shape
 from training.chat.outside import OutsideQuestions, read_clinc
-from training.chat.train import Plan, Trainer
+from training.chat.prose import Prose, read_prose
+from training.chat.train import WEIGHTS_FILE, Plan, Trainer
 
 TOKENIZER_FILE = "tokenizer.json"
 
@@ -25,7 +28,7 @@ class Recipe:
 
     shape: Shape
     plan: Plan
-    row_length: int = 256
+    row_length: int = 512
     chunk_conversations: int = 16_000
     tokenizer_conversations: int = 60_000
     threads: int = 2
@@ -50,29 +53,54 @@ SMOKE = Recipe(
 )
 
 
-def prepare(recipe: Recipe, folder: Path, extra: OutsideQuestions) -> Trainer:
-    """A trainer with its tokenizer; the tokenizer is made once and kept in the folder."""
+@dataclass(frozen=True)
+class Sources:
+    """What is read beside the project's own texts: CLINC150's file, folders of Markdown, and an earlier run's folder.
+
+    All are optional. The weights and the tokenizer of an earlier run replace the first, random ones.
+    """
+
+    clinc: Path | None = None
+    prose: tuple[Path, ...] = ()
+    earlier: Path | None = None
+
+
+def tokenizer_of(recipe: Recipe, folder: Path, extra: OutsideQuestions, pages: Sequence[Sequence[str]]) -> Tokenizer:
+    """The folder's tokenizer; it is made once, from dialogues and prose, and kept there."""
+    path = folder / TOKENIZER_FILE
+    if not path.exists():
+        dialogues = Dialogues(recipe.plan.seed, extra).conversations(recipe.tokenizer_conversations)
+        spoken = (text for turns in dialogues for _, text in turns)
+        texts = chain(spoken, chain.from_iterable(pages))
+        train_tokenizer(texts, recipe.shape.vocabulary).save(str(path))
+    return Tokenizer.from_file(str(path))
+
+
+def prepare(recipe: Recipe, folder: Path, sources: Sources) -> Trainer:
+    """A trainer with its tokenizer and its texts."""
     torch.set_num_threads(recipe.threads)
     torch.manual_seed(recipe.plan.seed)
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / TOKENIZER_FILE
-    if not path.exists():
-        dialogues = Dialogues(recipe.plan.seed, extra)
-        train_tokenizer(dialogues, recipe.tokenizer_conversations, recipe.shape.vocabulary).save(str(path))
-    corpus = Corpus(
-        Tokenizer.from_file(str(path)), recipe.plan.seed, recipe.row_length, recipe.chunk_conversations, extra
-    )
-    return Trainer(LeanLlama(recipe.shape), corpus, recipe.plan, folder)
+    if sources.earlier and not (folder / TOKENIZER_FILE).exists():
+        shutil.copyfile(sources.earlier / TOKENIZER_FILE, folder / TOKENIZER_FILE)
+    extra = read_clinc(sources.clinc, "train") if sources.clinc else OutsideQuestions()
+    pages = read_prose(sources.prose) if sources.prose else []
+    tokenizer = tokenizer_of(recipe, folder, extra, pages)
+    corpus = Corpus(tokenizer, recipe.plan.seed, recipe.row_length, recipe.chunk_conversations, extra)
+    prose = Prose(tokenizer, pages, recipe.plan.seed, recipe.row_length) if pages else None
+    trainer = Trainer(LeanLlama(recipe.shape), corpus, recipe.plan, folder, prose)
+    if sources.earlier:
+        trainer.begin_from(sources.earlier / WEIGHTS_FILE)
+    return trainer
 
 
-def make(recipe: Recipe, folder: Path, clinc: Path | None, resume: bool, report: Callable[[str], None]) -> None:
+def make(recipe: Recipe, folder: Path, sources: Sources, resume: bool, report: Callable[[str], None]) -> None:
     """Train, export and evaluate."""
-    extra = read_clinc(clinc, "train") if clinc else OutsideQuestions()
-    trainer = prepare(recipe, folder, extra)
+    trainer = prepare(recipe, folder, sources)
     if resume and trainer.resume():
         report("going on from the checkpoint")
     trainer.train(report)
-    finish(trainer, recipe, clinc, report)
+    finish(trainer, recipe, sources.clinc, report)
 
 
 def finish(trainer: Trainer, recipe: Recipe, clinc: Path | None, report: Callable[[str], None]) -> None:
