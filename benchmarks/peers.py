@@ -29,7 +29,7 @@ DECODE, EIGHT = "decode", f"{STREAMS} streams"
 PREFILLS = ("prefill of 256", "prefill of 1024")
 TASKS: Mapping[str, Task] = {
     DECODE: Task(prompt=32, steps=48),
-    EIGHT: Task(prompt=32, steps=16, streams=STREAMS),
+    EIGHT: Task(prompt=32, steps=64, streams=STREAMS),
     PREFILLS[0]: Task(prompt=256),
     PREFILLS[1]: Task(prompt=1024),
 }

@@ -36,7 +36,7 @@ class Plan:
     rows: int = 8
     rate: float = 3e-3
     warmup: int = 60
-    prose_share: float = 0.25
+    prose_share: float = 0.15
     decay: float = 0.995
     patience: int = 8
     seed: int = 0
