@@ -9,7 +9,8 @@ from transformers import AutoTokenizer, LlamaForCausalLM
 
 from tests.training.conftest import ignore
 from training.chat import export as exporting
-from training.chat.export import CHECKED_PROMPTS, ExportMismatch, check, export, write_checkpoint
+from training.chat.dialogues import Dialogues
+from training.chat.export import CHECKED_PROMPTS, ExportMismatch, Product, check, export, write_checkpoint
 from training.chat.model import Shape
 from training.chat.pipeline import SMOKE
 from training.chat.template import prompt_ids
@@ -20,7 +21,7 @@ from training.chat.train import Trainer, write_weights
 def checkpoint(smoke: Trainer, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The smoke run as a Hugging Face folder."""
     folder = tmp_path_factory.mktemp("checkpoint")
-    write_checkpoint(smoke.folder, SMOKE.shape, folder)
+    write_checkpoint(smoke.folder, SMOKE.product, folder)
     return folder
 
 
@@ -45,8 +46,8 @@ def test_check_finds_a_wrong_graph(smoke: Trainer, embedded: Path, tmp_path: Pat
     torch.manual_seed(1)
     strange = type(smoke.model)(Shape())
     write_weights(strange, tmp_path / "best.safetensors")
-    write_checkpoint(tmp_path, Shape(), tmp_path / "hf")
-    assert check(tmp_path / "hf", embedded / "int8", limit=4) < CHECKED_PROMPTS
+    write_checkpoint(tmp_path, Product("strange", Shape(), Dialogues), tmp_path / "hf")
+    assert check(tmp_path / "hf", embedded / "int8", Dialogues, limit=4) < CHECKED_PROMPTS
 
 
 def test_export_refuses_a_wrong_graph(smoke: Trainer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -55,5 +56,5 @@ def test_export_refuses_a_wrong_graph(smoke: Trainer, tmp_path: Path, monkeypatc
     monkeypatch.setattr(exporting, "convert", lambda *_: None)
     monkeypatch.setattr(exporting, "check", lambda *_: CHECKED_PROMPTS - 1)
     with pytest.raises(ExportMismatch, match="only 19 of 20"):
-        export(tmp_path, SMOKE.shape, ("fp32",), ignore)
+        export(tmp_path, SMOKE.product, ("fp32",), ignore)
     assert {path.name for path in tmp_path.iterdir()} == {"tokenizer.json", "best.safetensors"}

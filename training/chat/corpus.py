@@ -1,15 +1,15 @@
 """Tokenizer and packed training rows."""
 
 import random
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
-from training.chat.dialogues import Dialogues, Turn
-from training.chat.outside import OutsideQuestions
+from training.chat.dialogues import Turn
 
 PAD, START, END = "<|endoftext|>", "<|im_start|>", "<|im_end|>"
 WEIGHTS = {"system": 0.0, "user": 0.3, "assistant": 1.0}
@@ -18,6 +18,17 @@ HELD_OUT_CONVERSATIONS = 400
 CUT_SHARE, CUT_LENGTH = 0.6, 9
 JUDGED_SHARE = 0.7
 
+
+class Talk(Protocol):
+    """Endless conversations."""
+
+    def conversations(self, count: int) -> Iterator[list[Turn]]:
+        """That many conversations, each a list of (role, text)."""
+        ...
+
+
+# Conversations of a seed, worded as those to learn from or (True) as those kept back to judge by.
+Talks = Callable[[int, bool], Talk]
 Ids = NDArray[np.int64]
 Weights = NDArray[np.float32]
 
@@ -83,8 +94,9 @@ def token_id(tokenizer: Tokenizer, token: str) -> int:
 class Encoder:
     """Conversations in ChatML as token ids with loss weights."""
 
-    def __init__(self, tokenizer: Tokenizer) -> None:
+    def __init__(self, tokenizer: Tokenizer, cut_share: float = CUT_SHARE) -> None:
         self.tokenizer = tokenizer
+        self.cut_share = cut_share
         self.start = token_id(tokenizer, START)
         self.end = token_id(tokenizer, END)
         self.line: list[int] = tokenizer.encode("\n").ids
@@ -95,8 +107,8 @@ class Encoder:
     ) -> list[tuple[list[int], list[float]]]:
         """Token ids and weights of each conversation; an answer's end mark counts as part of the answer.
 
-        Most last answers are cut after a few tokens: what follows is learned by heart quickly, and the time saved
-        goes to more questions.
+        A share of the last answers is cut after a few tokens: what follows is learned by heart quickly, and the time
+        saved goes to more questions.
         """
         texts = [text for turns in conversations for _, text in turns]
         encoded = iter(self.tokenizer.encode_batch(texts))
@@ -109,7 +121,7 @@ class Encoder:
                 ids += [*head, *body, self.end, *self.line]
                 weights += [0.0] * len(head) + [WEIGHTS[role]] * (len(body) + 1) + [0.0] * len(self.line)
             excess = len(body) + 1 + len(self.line) - CUT_LENGTH
-            if excess > 0 and random_source.random() < CUT_SHARE:
+            if excess > 0 and random_source.random() < self.cut_share:
                 ids, weights = ids[:-excess], weights[:-excess]
             result.append((ids, weights))
         return result
@@ -161,26 +173,24 @@ class Place:
 class Corpus:
     """Endless packed rows, made chunk by chunk; chunk n of a seed is always the same."""
 
-    def __init__(
-        self, tokenizer: Tokenizer, seed: int, length: int, chunk_conversations: int, extra: OutsideQuestions
-    ) -> None:
-        self.encoder = Encoder(tokenizer)
+    def __init__(self, encoder: Encoder, seed: int, length: int, chunk_conversations: int, talks: Talks) -> None:
+        self.encoder = encoder
         self.seed = seed
         self.length = length
         self.chunk_conversations = chunk_conversations
-        self.extra = extra
+        self.talks = talks
 
     def chunk(self, number: int) -> Rows:
         """The rows of a chunk, shuffled."""
         seed = self.seed * 1_000_003 + number + 1
-        conversations = list(Dialogues(seed, self.extra).conversations(self.chunk_conversations))
+        conversations = list(self.talks(seed, False).conversations(self.chunk_conversations))
         rows = pack(self.encoder.encode(conversations, random.Random(seed)), self.length)
         order = np.random.default_rng(seed).permutation(len(rows))
         return Rows(rows.ids[order], rows.weights[order], rows.segments[order])
 
     def held_out(self) -> Rows:
         """The same rows each time, of conversations whose wordings are not learned from."""
-        conversations = Dialogues(self.seed, self.extra, held_out=True).conversations(HELD_OUT_CONVERSATIONS)
+        conversations = self.talks(self.seed, True).conversations(HELD_OUT_CONVERSATIONS)
         return pack(self.encoder.encode(list(conversations), random.Random(self.seed)), self.length)
 
     def batches(self, place: Place, size: int) -> Iterator[Rows]:

@@ -4,16 +4,22 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import onnx
 import torch
 from safetensors.torch import load_file
 from tokenizers import Tokenizer
-from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers import (
+    AutoModelForCausalLM,
+    GenerationConfig,
+    LlamaConfig,
+    PreTrainedTokenizerFast,
+    Qwen3Config,
+)
 
-from training.chat.corpus import END, PAD, START, token_id
-from training.chat.dialogues import Dialogues
+from training.chat.corpus import END, PAD, START, Talk, token_id
 from training.chat.model import Shape
 from training.chat.runtime import ExportedModel
 from training.chat.template import CHAT_TEMPLATE, prompt_ids
@@ -26,13 +32,25 @@ NEW_TOKENS = 160
 TOKENIZER_FILE = "tokenizer.json"
 
 
+@dataclass(frozen=True)
+class Product:
+    """What is exported: its folder's name, its sizes, talk to check it by, and how it answers unless told otherwise."""
+
+    name: str
+    shape: Shape
+    talk: Callable[[int], Talk]
+    temperature: float = 0.3
+    top_p: float = 0.9
+
+
 class ExportMismatch(Exception):
     """An exported graph answers differently from the model it was made of."""
 
 
-def build_config(shape: Shape, end: int, pad: int) -> LlamaConfig:
+def build_config(shape: Shape, end: int, pad: int) -> LlamaConfig | Qwen3Config:
     """The Hugging Face configuration of a shape."""
-    return LlamaConfig(
+    kind = Qwen3Config if shape.normed_heads else LlamaConfig
+    return kind(
         vocab_size=shape.vocabulary,
         hidden_size=shape.width,
         num_hidden_layers=shape.layers,
@@ -50,16 +68,22 @@ def build_config(shape: Shape, end: int, pad: int) -> LlamaConfig:
     )
 
 
-def write_checkpoint(run: Path, shape: Shape, out: Path) -> None:
+def write_checkpoint(run: Path, product: Product, out: Path) -> None:
     """Write the best averaged weights of a training run as a Hugging Face folder."""
     tokenizer = Tokenizer.from_file(str(run / TOKENIZER_FILE))
     end, pad = token_id(tokenizer, END), token_id(tokenizer, PAD)
-    model = LlamaForCausalLM(build_config(shape, end, pad))
+    config = build_config(product.shape, end, pad)
+    model = AutoModelForCausalLM.from_config(config, dtype=torch.float32)  # type: ignore[no-untyped-call]
     weights = {f"model.{name}": weight for name, weight in load_file(run / BEST_FILE).items()}
     weights["lm_head.weight"] = weights["model.embed_tokens.weight"]
     model.load_state_dict(weights)
     model.generation_config = GenerationConfig(  # type: ignore[no-untyped-call]
-        eos_token_id=end, pad_token_id=pad, max_new_tokens=NEW_TOKENS, do_sample=True, temperature=0.3, top_p=0.9
+        eos_token_id=end,
+        pad_token_id=pad,
+        max_new_tokens=NEW_TOKENS,
+        do_sample=True,
+        temperature=product.temperature,
+        top_p=product.top_p,
     )
     model.save_pretrained(out)
     wrapped = PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
@@ -67,7 +91,7 @@ def write_checkpoint(run: Path, shape: Shape, out: Path) -> None:
         eos_token=END,
         pad_token=PAD,
         additional_special_tokens=[START],
-        model_max_length=shape.context,
+        model_max_length=product.shape.context,
         clean_up_tokenization_spaces=False,
     )
     wrapped.chat_template = CHAT_TEMPLATE
@@ -85,12 +109,15 @@ def convert(checkpoint: Path, out: Path, precision: str) -> None:
     onnx.save_model(graph, str(out / "model.onnx"))
 
 
-def check_prompts(tokenizer: Tokenizer, longest: int, count: int = CHECKED_PROMPTS) -> list[list[int]]:
+def check_prompts(
+    tokenizer: Tokenizer, talk: Callable[[int], Talk], longest: int, count: int = CHECKED_PROMPTS
+) -> list[list[int]]:
     """Prompts of one and of several turns for comparing two forms of the model."""
-    dialogues = Dialogues(CHECK_SEED)
+    conversations = talk(CHECK_SEED)
     prompts: list[list[int]] = []
     while len(prompts) < count:
-        prompt = prompt_ids(tokenizer, dialogues.conversation()[:-1])
+        (turns,) = conversations.conversations(1)
+        prompt = prompt_ids(tokenizer, turns[:-1])
         if len(prompt) <= longest:
             prompts.append(prompt)
     return prompts
@@ -98,7 +125,7 @@ def check_prompts(tokenizer: Tokenizer, longest: int, count: int = CHECKED_PROMP
 
 def reference_answers(checkpoint: Path, prompts: Sequence[Sequence[int]], limit: int) -> list[list[int]]:
     """The greedy continuations of transformers in 32-bit floats."""
-    model = LlamaForCausalLM.from_pretrained(checkpoint, dtype=torch.float32).eval()  # type: ignore[no-untyped-call]
+    model = AutoModelForCausalLM.from_pretrained(checkpoint, dtype=torch.float32).eval()  # type: ignore[no-untyped-call]
     settings = GenerationConfig(  # type: ignore[no-untyped-call]
         do_sample=False,
         max_new_tokens=limit,
@@ -115,22 +142,22 @@ def reference_answers(checkpoint: Path, prompts: Sequence[Sequence[int]], limit:
     return answers
 
 
-def check(checkpoint: Path, exported: Path, limit: int = 60) -> int:
+def check(checkpoint: Path, exported: Path, talk: Callable[[int], Talk], limit: int = 60) -> int:
     """How many of the prompts an exported graph answers as transformers does."""
     model = ExportedModel(exported)
-    prompts = check_prompts(model.tokenizer, model.context - limit)
+    prompts = check_prompts(model.tokenizer, talk, model.context - limit)
     wanted = reference_answers(checkpoint, prompts, limit)
     return sum(model.generate(prompt, limit) == answer for prompt, answer in zip(prompts, wanted, strict=True))
 
 
-def export(run: Path, shape: Shape, precisions: Sequence[str], report: Callable[[str], None]) -> Path:
-    """Write ``hf`` and ``pip/PRECISION`` into the run; refuse if the fp32 graph answers differently."""
-    draft, out = run / "draft", run / "pip"
+def export(run: Path, product: Product, precisions: Sequence[str], report: Callable[[str], None]) -> Path:
+    """Write ``hf`` and ``NAME/PRECISION`` into the run; refuse if the fp32 graph answers differently."""
+    draft, out = run / "draft", run / product.name
     shutil.rmtree(draft, ignore_errors=True)
-    write_checkpoint(run, shape, draft / "hf")
+    write_checkpoint(run, product, draft / "hf")
     for precision in precisions:
         convert(draft / "hf", draft / precision, precision)
-        equal = check(draft / "hf", draft / precision)
+        equal = check(draft / "hf", draft / precision, product.talk)
         report(f"{precision}: {equal} of {CHECKED_PROMPTS} greedy answers equal those of transformers")
         if precision == "fp32" and equal < CHECKED_PROMPTS:
             shutil.rmtree(draft)

@@ -1,4 +1,7 @@
-"""A lean Llama for training on a CPU: the same mathematics and weight names as ``LlamaForCausalLM``."""
+"""A lean Llama for training on a CPU: the same mathematics and weight names as ``LlamaForCausalLM``.
+
+With ``normed_heads`` it is a ``Qwen3ForCausalLM``: queries and keys are normed head by head.
+"""
 
 import math
 from dataclasses import dataclass
@@ -12,7 +15,7 @@ MASKED = -1e9
 
 @dataclass(frozen=True)
 class Shape:
-    """The sizes of the model."""
+    """The sizes of the model, and whether its queries and keys are normed (Qwen 3) or not (Llama)."""
 
     vocabulary: int = 4096
     width: int = 192
@@ -23,6 +26,7 @@ class Shape:
     hidden: int = 576
     context: int = 512
     rope_theta: float = 10000.0
+    normed_heads: bool = False
     epsilon: float = 1e-6
 
 
@@ -55,6 +59,8 @@ class Attention(nn.Module):
         self.k_proj = nn.Linear(shape.width, key, bias=False)
         self.v_proj = nn.Linear(shape.width, key, bias=False)
         self.o_proj = nn.Linear(query, shape.width, bias=False)
+        if shape.normed_heads:
+            self.q_norm, self.k_norm = (Norm(shape.head_width, shape.epsilon) for _ in range(2))
 
     def forward(self, states: Tensor, cosine: Tensor, sine: Tensor, mask: Tensor) -> Tensor:
         batch, length, _ = states.shape
@@ -62,6 +68,8 @@ class Attention(nn.Module):
         query = self.q_proj(states).view(batch, length, shape.heads, shape.head_width).transpose(1, 2)
         key = self.k_proj(states).view(batch, length, shape.kv_heads, shape.head_width).transpose(1, 2)
         value = self.v_proj(states).view(batch, length, shape.kv_heads, shape.head_width).transpose(1, 2)
+        if shape.normed_heads:
+            query, key = self.q_norm(query), self.k_norm(key)
         query, key = rotate(query, cosine, sine), rotate(key, cosine, sine)
         repeats = shape.heads // shape.kv_heads
         key, value = key.repeat_interleave(repeats, 1), value.repeat_interleave(repeats, 1)

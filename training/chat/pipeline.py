@@ -10,10 +10,10 @@ import torch
 from tokenizers import Tokenizer
 
 from training.chat.card import Training, write_card
-from training.chat.corpus import Corpus, train_tokenizer
+from training.chat.corpus import CUT_SHARE, Corpus, Encoder, Talk, Talks, train_tokenizer
 from training.chat.dialogues import Dialogues
 from training.chat.evaluate import evaluate, render_table
-from training.chat.export import PRECISIONS, export
+from training.chat.export import PRECISIONS, Product, export
 from training.chat.model import LeanLlama, Shape
 from training.chat.outside import OutsideQuestions, read_clinc
 from training.chat.prose import Prose, read_prose
@@ -33,7 +33,13 @@ class Recipe:
     tokenizer_conversations: int = 60_000
     threads: int = 2
     precisions: tuple[str, ...] = PRECISIONS
+    cut_share: float = CUT_SHARE
     exam_questions: int | None = None
+
+    @property
+    def product(self) -> Product:
+        """What comes out."""
+        return Product("pip", self.shape, Dialogues)
 
     def changed(self, seed: int, minutes: float, threads: int) -> "Recipe":
         """The same recipe with another seed, duration and number of threads."""
@@ -65,15 +71,20 @@ class Sources:
     earlier: Path | None = None
 
 
-def tokenizer_of(recipe: Recipe, folder: Path, extra: OutsideQuestions, pages: Sequence[Sequence[str]]) -> Tokenizer:
-    """The folder's tokenizer; it is made once, from dialogues and prose, and kept there."""
+def tokenizer_of(recipe: Recipe, folder: Path, talk: Talk, pages: Sequence[Sequence[str]]) -> Tokenizer:
+    """The folder's tokenizer; it is made once, from conversations and prose, and kept there."""
     path = folder / TOKENIZER_FILE
     if not path.exists():
-        dialogues = Dialogues(recipe.plan.seed, extra).conversations(recipe.tokenizer_conversations)
-        spoken = (text for turns in dialogues for _, text in turns)
+        spoken = (text for turns in talk.conversations(recipe.tokenizer_conversations) for _, text in turns)
         texts = chain(spoken, chain.from_iterable(pages))
         train_tokenizer(texts, recipe.shape.vocabulary).save(str(path))
     return Tokenizer.from_file(str(path))
+
+
+def corpus_of(recipe: Recipe, tokenizer: Tokenizer, talks: Talks) -> Corpus:
+    """Rows of the recipe's length from conversations."""
+    encoder = Encoder(tokenizer, recipe.cut_share)
+    return Corpus(encoder, recipe.plan.seed, recipe.row_length, recipe.chunk_conversations, talks)
 
 
 def prepare(recipe: Recipe, folder: Path, sources: Sources) -> Trainer:
@@ -85,8 +96,12 @@ def prepare(recipe: Recipe, folder: Path, sources: Sources) -> Trainer:
         shutil.copyfile(sources.earlier / TOKENIZER_FILE, folder / TOKENIZER_FILE)
     extra = read_clinc(sources.clinc, "train") if sources.clinc else OutsideQuestions()
     pages = read_prose(sources.prose) if sources.prose else []
-    tokenizer = tokenizer_of(recipe, folder, extra, pages)
-    corpus = Corpus(tokenizer, recipe.plan.seed, recipe.row_length, recipe.chunk_conversations, extra)
+
+    def talks(seed: int, held_out: bool) -> Talk:
+        return Dialogues(seed, extra, held_out)
+
+    tokenizer = tokenizer_of(recipe, folder, talks(recipe.plan.seed, False), pages)
+    corpus = corpus_of(recipe, tokenizer, talks)
     prose = Prose(tokenizer, pages, recipe.plan.seed, recipe.row_length) if pages else None
     trainer = Trainer(LeanLlama(recipe.shape), corpus, recipe.plan, folder, prose)
     if sources.earlier:
@@ -105,7 +120,7 @@ def make(recipe: Recipe, folder: Path, sources: Sources, resume: bool, report: C
 
 def finish(trainer: Trainer, recipe: Recipe, clinc: Path | None, report: Callable[[str], None]) -> None:
     """Export and evaluate what was trained, and write the model card."""
-    models = export(trainer.folder, recipe.shape, recipe.precisions, report)
+    models = export(trainer.folder, recipe.product, recipe.precisions, report)
     results = {name: evaluate(models / name, clinc, recipe.exam_questions) for name in recipe.precisions}
     progress = trainer.progress
     training = Training(

@@ -1,0 +1,1 @@
+"""Fable, the embedded storyteller: its grammar, its training and its exam."""
