@@ -2,12 +2,14 @@
 
 from dataclasses import replace
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 import torch
 from safetensors.torch import load_file
 
 from tests.training.conftest import ignore
+from training.chat import diary
 from training.chat.muon import orthogonalised
 from training.chat.pipeline import SMOKE, Sources, prepare
 from training.chat.train import BEST_FILE, STATE_FILE, WEIGHTS_FILE, Trainer, weighing
@@ -66,8 +68,8 @@ def test_best_average_is_what_is_kept(smoke: Trainer) -> None:
         assert torch.equal(kept[name], weight), name
 
 
-def test_training_ends_when_held_out_wordings_gain_no_more(smoke: Trainer) -> None:
-    fresh = prepare(SMOKE, smoke.folder, Sources())
+def test_training_ends_when_held_out_wordings_gain_no_more(smoke: Trainer, tmp_path: Path) -> None:
+    fresh = prepare(SMOKE, tmp_path, Sources(earlier=smoke.folder))
     fresh.progress.held_out = 0.0
     assert "best 0.0000" in fresh.judged()
     assert fresh.progress.waited == 1
@@ -88,6 +90,17 @@ def test_prose_comes_first_and_an_earlier_run_is_gone_on_from(smoke: Trainer, tm
     trainer.progress.step = 3
     assert (next(batches).weights != 1).any()
     assert trainer.place.row
+
+
+def test_diary_tells_how_it_went(smoke: Trainer, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (entry,) = diary.read(smoke.folder)
+    assert (entry.step, entry.reads, len(entry.says)) == (6, "dialogues", len(diary.QUESTIONS))
+    curve = tmp_path / "curve.svg"
+    diary.main(["--run", str(smoke.folder), "--out", str(curve)])
+    assert "After" in capsys.readouterr().out
+    assert [shape.get("fill") for shape in ElementTree.parse(curve).iterfind(".//{*}polyline")] == ["none"] * 2
+    with pytest.raises(SystemExit, match="There is no diary"):
+        diary.main(["--run", str(tmp_path)])
 
 
 def test_orthogonalised_matrices_are_nearly_orthogonal() -> None:

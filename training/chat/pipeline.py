@@ -41,12 +41,19 @@ class Recipe:
         """What comes out."""
         return Product("pip", self.shape, Dialogues)
 
-    def changed(self, seed: int, minutes: float, threads: int) -> "Recipe":
-        """The same recipe with another seed, duration and number of threads."""
-        return replace(self, plan=replace(self.plan, seed=seed, minutes=minutes), threads=threads)
+    def changed(self, seed: int, minutes: float | None, threads: int) -> "Recipe":
+        """The same recipe with another seed, number of threads and (unless None) duration."""
+        plan = replace(self.plan, seed=seed, minutes=minutes or self.plan.minutes)
+        return replace(self, plan=plan, threads=threads)
 
 
 STANDARD = Recipe(Shape(), Plan())
+LESSON = Recipe(
+    Shape(width=128, layers=4, heads=2, hidden=384),
+    Plan(minutes=13, judge_seconds=75, prose_share=0.2),
+    tokenizer_conversations=20_000,
+    chunk_conversations=4_000,
+)
 SMOKE = Recipe(
     Shape(vocabulary=512, width=64, layers=2, heads=2, kv_heads=1, head_width=32, hidden=96, context=256),
     Plan(steps=6, rows=4, warmup=2, compiled=False),

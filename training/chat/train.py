@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
 
 from training.chat.corpus import Corpus, Place, Rows
+from training.chat.diary import QUESTIONS, Entry, speak, write
 from training.chat.model import LeanLlama, weighted_loss
 from training.chat.muon import Muon
 from training.chat.prose import Prose
@@ -91,6 +92,7 @@ class Trainer:
         self.corpus = corpus
         self.plan = plan
         self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
         self.prose = prose
         self.progress = Progress()
         self.place, self.prose_place = Place(), Place()
@@ -139,7 +141,7 @@ class Trainer:
         losses: list[float] = []
         while self.done() < 1.0:
             losses.append(self.update(next(batches)))
-            if judging.due() and self.place.row:
+            if judging.due():
                 report(self.judged())
             now = time.monotonic()
             self.progress.seconds += now - mark
@@ -187,25 +189,35 @@ class Trainer:
         loss = sum(found) / len(found)
         if loss < self.progress.held_out:
             self.progress.held_out, self.progress.waited = loss, 0
-            self.folder.mkdir(parents=True, exist_ok=True)
             self.replace(BEST_FILE, lambda path: write_weights(self.average.module, path))
         else:
             self.progress.waited += 1
+        self.note(loss)
         return f"step {self.progress.step}  held-out wordings: loss {loss:.4f}, best {self.progress.held_out:.4f}"
+
+    def note(self, held_out: float) -> None:
+        """Write down how the run goes, and what the averaged weights say."""
+        progress, tokenizer = self.progress, self.corpus.encoder.tokenizer
+        says = tuple(speak(self.average.module, tokenizer, question) for question in QUESTIONS)
+        minutes = round(progress.seconds / 60, 2)
+        entry = Entry(progress.step, minutes, progress.tokens, self.reads(), progress.loss, held_out, says)
+        write(self.folder, entry)
+
+    def reads(self) -> str:
+        """What is read now: prose or dialogues."""
+        return "prose" if self.prose and self.done() < self.plan.prose_share else "dialogues"
 
     def line(self) -> str:
         """The progress in one line."""
         progress, done = self.progress, self.done()
         left = progress.seconds * (1 - done) / done / 60 if done else math.inf
-        reads = "prose" if self.prose and done < self.plan.prose_share else "dialogues"
         return (
-            f"step {progress.step}  {reads}  {progress.seconds / 60:.1f} min  loss {progress.loss:.4f}  "
+            f"step {progress.step}  {self.reads()}  {progress.seconds / 60:.1f} min  loss {progress.loss:.4f}  "
             f"{progress.tokens / max(progress.seconds, 1e-9):,.0f} tokens/s  {left:.1f} min left"
         )
 
     def save(self) -> None:
         """Write the weights, their average and the state; each file is replaced whole."""
-        self.folder.mkdir(parents=True, exist_ok=True)
         state: dict[str, Any] = {
             "progress": asdict(self.progress),
             "place": asdict(self.place),

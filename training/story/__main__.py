@@ -12,7 +12,7 @@ def main(arguments: list[str] | None = None) -> None:
     """Run the command."""
     parser = argparse.ArgumentParser(prog="python -m training.story", description=__doc__)
     parser.add_argument("--out", type=Path, required=True, help="folder for checkpoints, weights and exported models")
-    parser.add_argument("--minutes", type=float, default=STANDARD.plan.minutes, help="minutes of training")
+    parser.add_argument("--minutes", type=float, help=f"minutes of training ({STANDARD.plan.minutes:.0f})")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in the folder")
