@@ -71,8 +71,8 @@ class Dialogues:
             self.sum: 9,
             self.large_sum: 1,
             self.translation: 4,
-            self.talk: 32,
-            self.talk_vi: 24,
+            self.talk: 34,
+            self.talk_vi: 26,
             self.outside: 17,
             self.outside_vi: 12,
             self.story: 1,
@@ -222,7 +222,7 @@ class Dialogues:
     def small_talk(self, language: str) -> Exchange:
         """Small talk or help in a language; intents with more wordings come more often."""
         intents = content.intents(language)
-        weights = [min(24, 6 + len(intent.questions)) for intent in intents]
+        weights = [min(45, 6 + len(intent.questions)) for intent in intents]
         intent = self.random.choices(intents, weights)[0]
         question = phrase(self.random.choice(chosen(intent.questions, self.held_out)), self.random)
         return Exchange(question, self.random.choice(intent.answers), language)
