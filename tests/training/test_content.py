@@ -50,8 +50,9 @@ def test_own_wordings_belong_to_terms(language: str) -> None:
     assert content.asks(language).keys() <= {term.names[0] for term in content.terms()}
 
 
-def test_both_languages_have_the_same_intents() -> None:
-    english, vietnamese = ({intent.id for intent in content.intents(language)} for language in LANGUAGES)
+def test_both_languages_have_the_same_talk_and_help() -> None:
+    ids = [{intent.id for intent in content.intents(language)} for language in LANGUAGES]
+    english, vietnamese = ({name for name in found if not name.startswith(("fact_", "list_"))} for found in ids)
     assert vietnamese <= english
 
 
