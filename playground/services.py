@@ -165,6 +165,7 @@ def build(settings: Settings, lease: Lease | None = None, *, recover: bool = Tru
             settings,
             catalog=catalog,
             chat=chat,
+            moderator=moderator,
             library=library,
             pool=pool,
             database=database,
@@ -178,6 +179,7 @@ def _arena(
     *,
     catalog: Catalog,
     chat: ChatService,
+    moderator: Moderator,
     library: Library,
     pool: EnginePool,
     database: Database,
@@ -188,6 +190,7 @@ def _arena(
         ArenaParts(
             catalog=catalog,
             chat=chat,
+            moderator=moderator,
             engines=pool,
             models=library,
             sides=ConversationStore(database, sides=True),

@@ -28,7 +28,8 @@ TEMPLATE = (
 class Oracle:
     """Says the parts of `says` one after the other, each with tokens of its own, whatever it is asked.
 
-    A beginning that leads elsewhere is all of its answer.
+    A beginning that leads elsewhere is all of its answer. Where it reads other words than its own it holds likeliest
+    what is in its head.
     """
 
     def __init__(self, says: Sequence[str], holds: Sequence[str], tokenizer: HfTokenizer) -> None:
@@ -60,6 +61,9 @@ class Oracle:
         next_token = self._script[place] if place < len(self._script) else held[-1]
         drawn = Candidate(next_token, math.log(0.5), 1.0)
         stands = Candidate(begun[place], math.log(0.5), 1.0) if place < len(begun) else None
+        if stands is not None and stands.token_id != next_token:  # of words that are not its own it thinks otherwise
+            stands = Candidate(stands.token_id, math.log(0.01), 0.0)
+            return Look(stands, drawn, (*thoughts, stands)[:count], 1.5, 1)
         return Look(stands, drawn, (drawn, *thoughts[: count - 1]), 1.5, 1)
 
     def score(self, token_ids: Sequence[int]) -> list[float]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Literal, Protocol
 
+from playground.chat.token_views import AlternativeView, TokenView
 from playground.domain import (
     Blocked,
     Checking,
@@ -117,23 +118,39 @@ class ComparisonView:
 
 @dataclass(frozen=True, slots=True)
 class Surprise:
-    """An answer as one model reads it: its own tokens, each with its text and natural-log probability.
+    """An answer as one model reads it, cut into that model's own tokens.
 
-    `mean` is that of the log-probabilities; `tokens_per_word` says how finely the tokenizer cuts (None: no words). An
-    answer too long for the model is read as far as its context reaches.
+    `rather` has, by place, the token that the model holds likelier than the one that stands there; the first is where
+    they part ways. `bits_per_token` and `bits_per_character` are means of -log2 of the probabilities (None: nothing to
+    read); `tokens_per_word` says how finely this answer is cut. `whole` is false for an answer of which only the
+    beginning was read. `trouble` says why it could not be read, and then there is nothing else.
     """
 
     model_id: str
-    tokens: tuple[tuple[str, float], ...]
-    mean: float
-    tokens_per_word: float | None
+    tokens: tuple[TokenView, ...] = ()
+    rather: Mapping[int, AlternativeView] = field(default_factory=dict)
+    bits_per_token: float | None = None
+    bits_per_character: float | None = None
+    tokens_per_word: float | None = None
+    whole: bool = True
+    trouble: Failed | None = None
+
+    @property
+    def parting(self) -> int | None:
+        """The first place where the model would have gone elsewhere."""
+        return min(self.rather, default=None)
 
 
 @dataclass(frozen=True, slots=True)
 class SurpriseView:
-    """`readings[answer][reader]`: the newest answer of each side, as the model of each side reads it."""
+    """`readings[answer][reader]`: the newest answer of each side, as the model of each side reads it.
+
+    A side without an answer has no readings. `tokens_per_word[reader]` is what a word of a short text costs, by
+    language; empty for a model that does not show its tokens.
+    """
 
     readings: tuple[tuple[Surprise, ...], ...]
+    tokens_per_word: tuple[Mapping[Language, float], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +181,10 @@ class Arena(Protocol):
 
         Raises InvalidRequest, UnknownModel, OutOfMemory (a model fits not even alone).
         """
+        ...
+
+    def plan(self, models: Sequence[str]) -> Schedule:
+        """How these models would answer, before anything is started. Raises as `start` does."""
         ...
 
     def ask(self, owner: str, comparison_id: str, text: str, *, only: int | None = None) -> ComparisonView:
@@ -217,10 +238,10 @@ class Arena(Protocol):
         """The next pair of answers of a batch to be graded, blind; None when none waits."""
         ...
 
-    def surprise(self, owner: str, comparison_id: str) -> SurpriseView:
-        """How probable each model finds each answer; not while blind.
+    def surprise(self, owner: str, comparison_id: str, language: Language) -> SurpriseView:
+        """How probable each model finds each answer; not while blind. `language` is that of the page.
 
-        Raises InvalidRequest while there is no answer on each side, Busy while one is written, NoProbabilities.
+        Raises InvalidRequest while there is no answer at all, Busy while one is written.
         """
         ...
 

@@ -10,6 +10,8 @@ from playground.arena.style import Style
 from playground.arena.vote_files import answer_styles, column_of, votes_from_table
 from playground.storage.votes import Vote, VotedSide
 
+_UNKNOWN = VotedSide()
+
 
 def read_ballots(table: Mapping[str, Sequence[Any]], fingerprint: Callable[[str], str]) -> list[Vote]:
     """The votes of a table (see `vote_files.read_table`), each with an id that follows from its row.
@@ -52,4 +54,4 @@ def read_ballots(table: Mapping[str, Sequence[Any]], fingerprint: Callable[[str]
 
 
 def _side(style: Style | None) -> VotedSide:
-    return VotedSide(style=None if style is None else asdict(style))
+    return _UNKNOWN if style is None else VotedSide(style=asdict(style))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.special import expit
 
-from playground.arena.posterior import Posterior, infer_strengths
+from playground.arena.posterior import Posterior, Spread, infer_strengths
 from playground.arena.ratings import Comparisons, TieRule, build_comparisons, fit_strengths, tie_rule
 from playground.arena.votes import A_WINS, B_WINS, Integers, Votes
 from playground.errors import InvalidRequest
@@ -53,7 +53,10 @@ class Fragility:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Leaderboard:
-    """The table, strongest first. `wins` [models, models] counts wins of row over column, in the table's order."""
+    """The table, strongest first. `wins` [models, models] counts wins of row over column, in the table's order.
+
+    `spread` can be given to the next table of about the same votes, which is then built in a fraction of the time.
+    """
 
     standings: tuple[Standing, ...]
     fragility: Fragility | None
@@ -61,19 +64,26 @@ class Leaderboard:
     battles: int
     ties: int
     coefficients: tuple[float, ...]
+    spread: Spread
 
 
 def build_leaderboard(
-    votes: Votes, *, ties: str = "apart", styles: bool = False, rounds: int = 100, seed: int = 0
+    votes: Votes,
+    *,
+    ties: str = "apart",
+    styles: bool = False,
+    rounds: int = 100,
+    seed: int = 0,
+    spread: Spread | None = None,
 ) -> Leaderboard:
-    """Rate the models of some votes.
+    """Rate the models of some votes; `spread` is that of an earlier table.
 
     Raises InvalidRequest for fewer than two models, an unknown way of counting ties, or style that is not known.
     """
     if len(votes.models) < 2:
         raise InvalidRequest("There are no votes on two different models yet. Vote in a few battles first.")
     rule = tie_rule(ties)
-    posterior = infer_strengths(votes, rule, styles=styles, rounds=rounds, seed=seed)
+    posterior = infer_strengths(votes, rule, styles=styles, rounds=rounds, seed=seed, spread=spread)
     order = np.argsort(-posterior.strengths, kind="stable")
     wins = _win_matrix(votes)
     lower, upper = np.percentile(posterior.draws, [_LOW, _HIGH], axis=0)
@@ -103,6 +113,7 @@ def build_leaderboard(
         battles=len(votes),
         ties=int(votes.tied.sum()),
         coefficients=tuple(float(value) for value in posterior.coefficients),
+        spread=posterior.spread,
     )
 
 

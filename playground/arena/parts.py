@@ -10,6 +10,7 @@ from playground.arena.pace import CHARS_PER_SECOND
 from playground.catalog.catalog import Catalog
 from playground.chat.answering import EngineSource, Preparation
 from playground.chat.service import ChatService
+from playground.moderation.contract import Moderator
 from playground.storage.comparisons import ComparisonStore
 from playground.storage.conversations import ConversationStore
 from playground.storage.votes import VoteStore
@@ -24,6 +25,7 @@ class ArenaParts:
 
     catalog: Catalog
     chat: ChatService
+    moderator: Moderator
     engines: EngineSource
     models: Preparation | None = None
     sides: ConversationStore

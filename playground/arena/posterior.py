@@ -22,6 +22,21 @@ from playground.arena.votes import Floats, Integers, Votes
 WIDTHS = np.exp(np.linspace(np.log(0.15), np.log(4.0), 12))
 # The prior of the width, in natural log-odds. 1 is about 174 rating points; 95 % of it lies between 0.2 and 4.8.
 _USUAL_WIDTH, _WIDTH_SPREAD = 1.0, 0.8
+# By how much the number of votes may have grown since people and prompts were looked at.
+_FRESH = 0.01
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Spread:
+    """How many times as far people and prompts move each of `models` as `votes` single votes would; at least 1."""
+
+    models: tuple[str, ...]
+    votes: int
+    factors: Floats
+
+    def holds_for(self, votes: Votes) -> bool:
+        """Whether these are about the same votes: a percent more changes it less than the re-weightings leave open."""
+        return self.models == votes.models and self.votes <= len(votes) <= self.votes * (1 + _FRESH)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,7 +45,7 @@ class Posterior:
 
     `strengths` [models] is the best single guess; `draws` [draws, models] are strengths that fit the votes;
     `coefficients` are those of the style features. `covariance` [models, models] is of one width, the most likely one,
-    of which `width` is the value.
+    of which `width` is the value. `spread` is by how much the draws were widened.
     """
 
     strengths: Floats
@@ -38,12 +53,22 @@ class Posterior:
     coefficients: Floats
     covariance: Floats
     width: float
+    spread: Spread
 
 
 def infer_strengths(
-    votes: Votes, rule: TieRule, *, styles: bool = False, draws: int = 2000, rounds: int = 100, seed: int = 0
+    votes: Votes,
+    rule: TieRule,
+    *,
+    styles: bool = False,
+    draws: int = 2000,
+    rounds: int = 100,
+    seed: int = 0,
+    spread: Spread | None = None,
 ) -> Posterior:
     """Fit, draw, and widen by what `rounds` re-weightings of people and prompts show (0: do not look).
+
+    They are left out when `spread` is that of about the same votes.
 
     Raises InvalidRequest when style is asked for and unknown.
     """
@@ -57,7 +82,6 @@ def infer_strengths(
         widths = WIDTHS[best : best + 1]
     else:
         widths = WIDTHS
-    random = np.random.default_rng(seed)
     best = int(shares.argmax())
     count, fit = data.models, fits[best]
 
@@ -65,16 +89,19 @@ def infer_strengths(
         again = fit_strengths(data.weighted(weights), rule, widths[best] ** -2.0, fit.parameters)
         return _centred(again.parameters[:count])
 
-    spread = _clustering(votes, moved, rounds, random)
+    if spread is None or not spread.holds_for(votes):
+        factors = _clustering(votes, moved, rounds, np.random.default_rng([seed, 1]))
+        spread = Spread(votes.models, len(votes), factors)
     strengths = sum(share * _centred(one.parameters[:count]) for share, one in zip(shares, fits, strict=True))
-    drawn = _draw(fits, shares, count, draws, random)
+    drawn = _draw(fits, shares, count, draws, np.random.default_rng(seed))
     covariance = np.asarray(np.linalg.inv(fit.information)[:count, :count], dtype=np.float64)
     return Posterior(
         strengths=np.asarray(strengths),
-        draws=strengths + (drawn - strengths) * spread,
+        draws=strengths + (drawn - strengths) * spread.factors,
         coefficients=fit.parameters[count : data.design.shape[1]],
         covariance=covariance,
         width=float(widths[best]),
+        spread=spread,
     )
 
 
@@ -103,16 +130,14 @@ def _draw(fits: list[Fit], shares: Floats, models: int, draws: int, random: np.r
     return _centred(np.concatenate(parts))
 
 
-def _clustering(
-    votes: Votes, moved: Callable[[Floats], Floats], rounds: int, random: np.random.Generator
-) -> Floats | float:
+def _clustering(votes: Votes, moved: Callable[[Floats], Floats], rounds: int, random: np.random.Generator) -> Floats:
     """Per model, how many times as far people and prompts move it as single votes would; at least 1.
 
     `moved` gives the strengths under other weights of the votes.
     """
     people, prompts = _number(votes.session), _number(votes.prompt)
     if not rounds or (people == len(votes) and prompts == len(votes)):
-        return 1.0
+        return np.ones(len(votes.models))
 
     single, together = [], []
     for _ in range(rounds):

@@ -6,7 +6,6 @@ retry and recovery are those of the chat. What is added here is when they start,
 
 from __future__ import annotations
 
-import random
 import threading
 import time
 from collections import OrderedDict
@@ -14,8 +13,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, get_args
 
+from playground.arena.asking import Asking
 from playground.arena.ballot import fill_ballot
-from playground.arena.battles import choose_schedule
 from playground.arena.contract import (
     MOST_SIDES,
     Comparison,
@@ -33,10 +32,10 @@ from playground.arena.parts import ArenaParts
 from playground.arena.sides import SideMaker
 from playground.arena.sight import Sight, comparison_of, is_blind, shown_comparison, sides_owner
 from playground.arena.standings import Standings
-from playground.arena.surprise import Reader, read_answers
+from playground.arena.surprise import CrossReader, Reader
 from playground.chat.incoming import check_id
-from playground.domain import Blocked, ChatRequest, Language, Message, new_id
-from playground.errors import Busy, InvalidRequest, OutOfMemory
+from playground.domain import Language, new_id
+from playground.errors import Busy, InvalidRequest
 from playground.storage.comparisons import KeptComparison, KeptSide
 
 if TYPE_CHECKING:
@@ -55,7 +54,8 @@ class ArenaService:
         self._sides = SideMaker(parts, self._chat)
         self._standings = Standings(parts.votes)
         self._sight = Sight(parts.catalog, parts.memory, parts.votes, parts.chars_per_second)
-        self._random = random.SystemRandom()
+        self._cross = CrossReader(parts.engines, parts.models, parts.moderator)
+        self._asking = Asking(parts, self._chat)
         self._lock = threading.Lock()
         self._live: OrderedDict[str, Live] = OrderedDict()
 
@@ -68,7 +68,7 @@ class ArenaService:
         if not 2 <= len(sides) <= MOST_SIDES:
             raise InvalidRequest(f"A comparison has two to {MOST_SIDES} models. Choose as many.")
         comparison_id = new_id()
-        schedule = self._schedule([side.model_id for side in sides])
+        schedule = self._asking.schedule([side.model_id for side in sides])
         conversations = [self._sides.make(owner, comparison_id, side, language, ()) for side in sides]
         kept = KeptComparison(
             id=comparison_id, owner=owner, mode=mode.value, schedule=schedule.value, language=language
@@ -76,6 +76,10 @@ class ArenaService:
         self._parts.comparisons.add(kept, conversations)
         live = self._of(owner, comparison_id)
         return shown_comparison(live.kept)
+
+    def plan(self, models: Sequence[str]) -> Schedule:
+        """How these models would answer; see `contract.Arena`."""
+        return self._asking.schedule(models)
 
     def ask(self, owner: str, comparison_id: str, text: str, *, only: int | None = None) -> ComparisonView:
         """Ask all sides, or one; see `contract.Arena`."""
@@ -88,9 +92,9 @@ class ArenaService:
             if any(side.running for side in view.sides if only in (None, side.position)):
                 raise Busy("An answer is still being written. Wait for it, or stop it first.")
             chosen = live.kept.sides if only is None else (_side_at(live.kept, only),)
-            self._set_schedule(live)
-            requests = [self._request(live, side, text) for side in chosen]
-            self._begin(live, requests)
+            self._asking.renew_schedule(live)
+            requests = [self._asking.request(live, side, text) for side in chosen]
+            self._asking.begin(live, requests)
             return self._sight.view(live)
 
     def retry(self, owner: str, comparison_id: str, position: int) -> ComparisonView:
@@ -99,7 +103,7 @@ class ArenaService:
         _refuse_batch(live.kept)
         with live.lock:
             kept = _side_at(live.kept, position)
-            messages = self._messages(live.kept, kept)
+            messages = self._asking.messages(live.kept, kept)
             asked = next((message for message in reversed(messages) if message.role == "user"), None)
             if asked is None:
                 raise InvalidRequest("There is no question to answer again. Write a message first.")
@@ -109,7 +113,7 @@ class ArenaService:
                     raise InvalidRequest("Vote first; then an answer can be written again.")
                 if any(side.running for side in view.sides):
                     raise Busy("An answer is still being written. Wait for it, or stop it first.")
-            self._begin(live, [replace(self._request(live, kept, None), parent_id=asked.id)])
+            self._asking.begin(live, [replace(self._asking.request(live, kept, None), parent_id=asked.id)])
             return self._sight.view(live)
 
     def stop(self, owner: str, comparison_id: str, position: int | None = None) -> None:
@@ -136,10 +140,10 @@ class ArenaService:
                 self.stop(owner, comparison_id, position)
                 del ids[position]
             else:
-                first = self._messages(live.kept, live.kept.sides[0])
+                first = self._asking.messages(live.kept, live.kept.sides[0])
                 if live.runs(live.kept.sides[:1]):
                     raise Busy("An answer is still being written. Wait for it, or stop it first.")
-                self._schedule([request.model_id])
+                self._asking.schedule([request.model_id])
                 if position < len(ids):
                     self.stop(owner, comparison_id, position)
                 ids[position : position + 1] = [
@@ -147,7 +151,7 @@ class ArenaService:
                 ]
             self._parts.comparisons.put_sides(owner, comparison_id, ids)
             self._reload(live)
-            self._set_schedule(live)
+            self._asking.renew_schedule(live)
             return shown_comparison(live.kept)
 
     def view(self, owner: str, comparison_id: str) -> ComparisonView:
@@ -196,7 +200,7 @@ class ArenaService:
             kept = _side_at(live.kept, position)
             if live.runs([kept]):
                 raise Busy("An answer is still being written. Wait for it, or stop it first.")
-            return self._sides.open_as_chat(live.kept, kept, self._messages(live.kept, kept))
+            return self._sides.open_as_chat(live.kept, kept, self._asking.messages(live.kept, kept))
 
     def listed(self, owner: str) -> list[Comparison]:
         """The newest comparisons first."""
@@ -207,7 +211,7 @@ class ArenaService:
         comparison_id = self._parts.comparisons.claim(owner)
         return None if comparison_id is None else self.view(owner, comparison_id)
 
-    def surprise(self, owner: str, comparison_id: str) -> SurpriseView:
+    def surprise(self, owner: str, comparison_id: str, language: Language) -> SurpriseView:
         """How probable each model finds each answer; not while blind."""
         live = self._of(owner, comparison_id)
         with live.lock:
@@ -216,13 +220,13 @@ class ArenaService:
             if live.running:
                 raise Busy("An answer is still being written. Wait for it, or stop it first.")
             kept = live.kept
-            branches = [self._messages(kept, side) for side in kept.sides]
+            branches = [self._asking.messages(kept, side) for side in kept.sides]
         specs = [self._parts.catalog.get(side.model_id) for side in kept.sides]
         readers = [
             Reader(spec, side.params or spec.defaults, side.system_prompt)
             for spec, side in zip(specs, kept.sides, strict=True)
         ]
-        return read_answers(self._parts.engines, self._parts.models, readers, branches)
+        return self._cross.read(readers, branches, language)
 
     def leaderboard(self, choice: TableChoice) -> Leaderboard:
         """The table of these votes."""
@@ -257,55 +261,6 @@ class ArenaService:
     def _reload(self, live: Live) -> None:
         live.kept = self._parts.comparisons.get(live.kept.owner, live.kept.id)
         live.forget()
-        live.changed.notify_all()
-
-    def _messages(self, kept: KeptComparison, side: KeptSide) -> tuple[Message, ...]:
-        return self._chat.thread(sides_owner(kept), side.conversation_id).messages
-
-    def _schedule(self, model_ids: Sequence[str]) -> Schedule:
-        """Together or in turn. Raises UnknownModel, InvalidRequest, OutOfMemory."""
-        specs = [self._parts.catalog.get(model_id) for model_id in model_ids]
-        for spec in specs:
-            if not spec.offered:
-                raise InvalidRequest(f"{spec.name} is not a model to talk to here. Choose another one.")
-            refusal = self._parts.memory.refusal(spec)
-            if refusal:
-                raise OutOfMemory(refusal)
-        return choose_schedule(specs, self._parts.memory, self._parts.max_models)
-
-    def _set_schedule(self, live: Live) -> None:
-        schedule = self._schedule([side.model_id for side in live.kept.sides]).value
-        if schedule != live.kept.schedule:
-            self._parts.comparisons.change(live.kept.owner, live.kept.id, schedule=schedule)
-            live.kept = replace(live.kept, schedule=schedule)
-
-    def _request(self, live: Live, side: KeptSide, text: str | None) -> ChatRequest:
-        messages = self._messages(live.kept, side)
-        return ChatRequest(
-            owner=live.kept.owner,
-            model_id=side.model_id,
-            text=text,
-            conversation_id=side.conversation_id,
-            parent_id=messages[-1].id if messages else None,
-            system_prompt=side.system_prompt,
-            params=side.params,
-            language=live.kept.language,
-        )
-
-    def _begin(self, live: Live, requests: list[ChatRequest]) -> None:
-        in_turn = live.kept.schedule == Schedule.IN_TURN
-        if in_turn and is_blind(live.kept):
-            self._random.shuffle(requests)
-        runs = self._chat.start_together(requests, in_turn=in_turn)
-        end = runs[0].snapshot().end if runs[0].message_id is None else None
-        if isinstance(end, Blocked):
-            live.refused = end.verdict
-        else:
-            live.begin(runs)
-        if not live.kept.title and live.refused is None:
-            conversation = self._parts.sides.get(live.kept.owner, requests[0].conversation_id or "")
-            self._parts.comparisons.change(live.kept.owner, live.kept.id, title=conversation.title)
-            live.kept = replace(live.kept, title=conversation.title)
         live.changed.notify_all()
 
 

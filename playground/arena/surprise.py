@@ -1,19 +1,45 @@
-"""Cross-surprise: how probable each model finds its own answer, and the other's, token by token."""
+"""Cross-surprise: how probable each model finds its own answer, and the others', token by token.
+
+A model reads an answer as if it had written it itself, in the conversation in which it was written. How surprising it
+finds a token is -log2 of the probability it gives it, in bits. What it would rather have written, where that is
+something else, is told as far as the gate would clear it as an answer of that model's.
+"""
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 from playground.arena.contract import Surprise, SurpriseView
 from playground.catalog.spec import ModelSpec
 from playground.chat import prompting
 from playground.chat.answering import EngineSource, Preparation
-from playground.domain import Message, SamplingParams
-from playground.engines.contract import LegibleTokenizer
-from playground.errors import InvalidRequest, NoProbabilities
+from playground.chat.cases import covered_spans
+from playground.chat.look_book import LookBook, legible
+from playground.chat.masking import Mask, answer_mask
+from playground.chat.token_views import (
+    AlternativeView,
+    TokenView,
+    alternative_view,
+    covered_places,
+    masked_view,
+    token_view,
+)
+from playground.chat.word_costs import WordCosts
+from playground.domain import Failed, Language, Message, SamplingParams
+from playground.engines.contract import Engine, LegibleTokenizer, Look
+from playground.errors import InvalidRequest, PlaygroundError
+from playground.moderation.contract import Moderator
 
+MOST_TOKENS = 512
+"""The longest stretch of an answer that is read."""
+SCREENING_SECONDS = 2.0
+"""How long the gate is asked about alternatives of one reading, the first one aside; further ones are not told."""
+_BEFORE = 16
 _WORD = re.compile(r"\w+(?:['’\-]\w+)*")
 
 
@@ -26,57 +52,147 @@ class Reader:
     system_prompt: str = ""
 
 
-def read_answers(
-    engines: EngineSource,
-    models: Preparation | None,
-    readers: Sequence[Reader],
-    branches: Sequence[tuple[Message, ...]],
-) -> SurpriseView:
-    """Each answer, the last message of its branch, under each model, one model after the other.
+@dataclass(frozen=True, slots=True)
+class _Desk:
+    """A reader with its model loaded."""
 
-    Raises InvalidRequest when there is no answer, NoProbabilities for a model that shows none, and what loading raises.
-    """
-    if any(not branch or branch[-1].role != "assistant" or not branch[-1].content for branch in branches):
-        raise InvalidRequest("Both sides need an answer first. Ask something, and wait for it.")
-    columns = [_read_all(engines, models, reader, branches) for reader in readers]
-    return SurpriseView(tuple(tuple(column[answer] for column in columns) for answer in range(len(branches))))
+    reader: Reader
+    engine: Engine
+    tokenizer: LegibleTokenizer
 
 
-def _read_all(
-    engines: EngineSource, models: Preparation | None, reader: Reader, branches: Sequence[tuple[Message, ...]]
-) -> list[Surprise]:
-    spec = reader.spec if models is None else models.prepare(reader.spec, lambda _: None, _never)
-    with engines.acquire(spec) as engine:
-        tokenizer = engines.tokenizer(spec)
-        if not isinstance(tokenizer, LegibleTokenizer) or not engine.capabilities.logprobs:
-            raise NoProbabilities(f"{spec.name} shows no probabilities. Compare models that run on this machine.")
-        found = []
-        for branch in branches:
-            answer = tokenizer.encode(branch[-1].content)
-            built = prompting.build(
-                branch[:-1],
-                spec,
-                reader.params,
-                system_prompt=reader.system_prompt,
-                tokenizer=tokenizer,
-                context_length=engine.capabilities.context_length,
-            )
-            asked = list(built.prompt.token_ids)
-            room = engine.capabilities.context_length or len(asked) + len(answer)
-            answer = answer[: max(1, room - len(asked))]
-            scores = engine.score([*asked, *answer])[-len(answer) :]
-            texts = tokenizer.texts(answer, start=True)
-            found.append(_surprise(spec.id, branch[-1].content, texts, scores))
-    return found
+@dataclass(frozen=True, slots=True)
+class _Column:
+    """All answers as one model reads them, and its tokens per word."""
+
+    readings: Sequence[Surprise]
+    costs: Mapping[Language, float]
 
 
-def _surprise(model_id: str, answer: str, texts: Sequence[str], scores: Sequence[float]) -> Surprise:
-    words = len(_WORD.findall(answer))
+class CrossReader:
+    """Reads answers with several models, one model after the other. Safe to use from many threads."""
+
+    def __init__(self, engines: EngineSource, models: Preparation | None, moderator: Moderator) -> None:
+        self._engines = engines
+        self._models = models
+        self._moderator = moderator
+        self._looks = LookBook()
+        self._costs = WordCosts()
+
+    def read(
+        self, readers: Sequence[Reader], branches: Sequence[tuple[Message, ...]], language: Language
+    ) -> SurpriseView:
+        """Each answer, the last message of its branch, under each model; `language` is that of the page.
+
+        A side without an answer has no readings, and one whose model cannot read says why. Raises InvalidRequest when
+        there is no answer at all.
+        """
+        if not any(map(_answered, branches)):
+            raise InvalidRequest("The models need an answer to read first. Ask something, and wait for it.")
+        columns = [self._read_all(reader, branches, language) for reader in readers]
+        rows = tuple(
+            tuple(column.readings[at] for column in columns) if _answered(branch) else ()
+            for at, branch in enumerate(branches)
+        )
+        return SurpriseView(rows, tuple(column.costs for column in columns))
+
+    def _read_all(self, reader: Reader, branches: Sequence[tuple[Message, ...]], language: Language) -> _Column:
+        nothing = Surprise(reader.spec.id)
+        try:
+            tokenizer = legible(self._engines, reader.spec)
+            spec = reader.spec if self._models is None else self._models.prepare(reader.spec, lambda _: None, _never)
+            with self._engines.acquire(spec) as engine:
+                desk = _Desk(reader, engine, tokenizer)
+                read = [self._try(desk, branch, language) if _answered(branch) else nothing for branch in branches]
+                return _Column(read, self._costs.of(tokenizer))
+        except PlaygroundError as error:
+            return _Column([_unread(reader, error)] * len(branches), {})
+
+    def _try(self, desk: _Desk, branch: tuple[Message, ...], language: Language) -> Surprise:
+        try:
+            return self._read(desk, branch, language)
+        except PlaygroundError as error:
+            return _unread(desk.reader, error)
+
+    def _read(self, desk: _Desk, branch: tuple[Message, ...], language: Language) -> Surprise:
+        spec, tokenizer, answer = desk.reader.spec, desk.tokenizer, branch[-1]
+        context = desk.engine.capabilities.context_length
+        built = prompting.build(
+            branch[:-1],
+            spec,
+            desk.reader.params,
+            system_prompt=desk.reader.system_prompt,
+            tokenizer=tokenizer,
+            context_length=context,
+        )
+        tokens = tokenizer.encode(answer.content)
+        left = context - len(built.prompt.token_ids) - 1 if context else MOST_TOKENS
+        room = max(1, min(MOST_TOKENS, left))
+        shown = tokens[:room]
+        looks = self._looks.looks(desk.engine, spec, built.prompt, shown, desk.reader.params, count=1)
+        texts = tokenizer.texts(shown, start=True)
+        hidden = covered_places(texts, covered_spans(answer, answer.content))
+        views = [
+            token_view(token, text, look, tokenizer, covered=place in hidden)
+            for place, (token, text, look) in enumerate(zip(shown, texts, looks, strict=False))
+        ]
+        mask = answer_mask(self._moderator, [message.content for message in branch[:-1]], language, spec.id)
+        elsewhere = [place for place, look in enumerate(looks) if place not in hidden and _elsewhere(look)]
+        rather = _rather(tokenizer, mask, shown, texts, {place: looks[place] for place in elsewhere})
+        return _surprise(spec.id, views, looks, rather, whole=len(tokens) <= room)
+
+
+def _answered(branch: Sequence[Message]) -> bool:
+    return bool(branch) and branch[-1].role == "assistant" and bool(branch[-1].content)
+
+
+def _unread(reader: Reader, error: PlaygroundError) -> Surprise:
+    return Surprise(reader.spec.id, trouble=Failed(error.code, str(error)))
+
+
+def _elsewhere(look: Look) -> bool:
+    """Whether the model would rather have written another token."""
+    return look.stands is not None and look.top[0].token_id != look.stands.token_id
+
+
+def _rather(
+    tokenizer: LegibleTokenizer, mask: Mask, tokens: Sequence[int], texts: Sequence[str], looks: Mapping[int, Look]
+) -> dict[int, AlternativeView]:
+    """The likeliest token at each of these places, as far as the gate clears it there."""
+    told: dict[int, AlternativeView] = {}
+    written = list(accumulate(texts, initial=""))
+    until = time.monotonic() + SCREENING_SECONDS
+    for place, look in looks.items():
+        if told and time.monotonic() > until:
+            break
+        candidate, begin = look.top[0], max(0, place - _BEFORE)
+        text = tokenizer.texts([*tokens[begin:place], candidate.token_id], start=begin == 0)[-1]
+        clear = mask.clears(written[place], text)
+        told[place] = alternative_view(candidate, text, tokenizer) if clear else masked_view(candidate)
+    return told
+
+
+def _surprise(
+    model_id: str,
+    views: Sequence[TokenView],
+    looks: Sequence[Look],
+    rather: Mapping[int, AlternativeView],
+    *,
+    whole: bool,
+) -> Surprise:
+    """The reading with its means; what the gate covered counts in none of them."""
+    read = [(view, look.stands.logprob) for view, look in zip(views, looks, strict=False) if look.stands is not None]
+    counted = [(view.text, -logprob / math.log(2)) for view, logprob in read if view.kind != "covered"]
+    text = "".join(part for part, _ in counted)
+    bits, words = sum(each for _, each in counted), len(_WORD.findall(text))
     return Surprise(
         model_id=model_id,
-        tokens=tuple(zip(texts, scores, strict=True)),
-        mean=sum(scores) / len(scores),
-        tokens_per_word=len(scores) / words if words else None,
+        tokens=tuple(views),
+        rather=rather,
+        bits_per_token=bits / len(counted) if counted else None,
+        bits_per_character=bits / len(text) if text else None,
+        tokens_per_word=len(counted) / words if words else None,
+        whole=whole,
     )
 
 

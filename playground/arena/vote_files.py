@@ -1,9 +1,10 @@
 """Votes from and to files: CSV, JSON, JSON lines and Parquet, the public Chatbot Arena's form among them.
 
-A file needs the columns `model_a`, `model_b` and `winner` (`model_a`, `model_b`, `tie`, `tie (bothbad)`). It may have
-`session` (in the arena's files `judge`), `prompt` (`question_id`), `language`, `category`, and the answers, from which
-style is read: `answer_a` and `answer_b`, or `conversation_a` and `conversation_b` as lists of turns; or the counts of
-style themselves (`length_a`, `headers_a`, ...), which `arena export` writes.
+A file needs the columns `model_a`, `model_b` and `winner` (`model_a`, `model_b`, `tie`, `tie (bothbad)`; the arena's
+files of 2025 call the last one `both_bad`). It may have `session` (there `judge` or `evaluation_session_id`), `prompt`
+(`question_id`), `language`, `category`, and the answers, from which style is read: `answer_a` and `answer_b`, or
+`conversation_a` and `conversation_b` as lists of turns; or the counts of style themselves (`length_a`, `headers_a`,
+...), which `arena export` writes. Other columns are not read.
 """
 
 from __future__ import annotations
@@ -13,9 +14,10 @@ import csv
 import gzip
 import io
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -24,10 +26,21 @@ from playground.arena.votes import Votes, build_votes
 from playground.errors import InvalidRequest
 
 REQUIRED = ("model_a", "model_b", "winner")
-_ALIASES = {"session": ("session", "judge", "user_id"), "prompt": ("prompt", "question_id", "prompt_hash")}
+_ALIASES = {
+    "session": ("session", "judge", "user_id", "evaluation_session_id"),
+    "prompt": ("prompt", "question_id", "prompt_hash"),
+}
+_SAID_OTHERWISE = {"both_bad": "tie (bothbad)"}
 _LABELS = ("language", "category")
 _ANSWERS = (("answer_a", "answer_b"), ("conversation_a", "conversation_b"))
+_READ = frozenset(
+    {*REQUIRED, *_LABELS}
+    | {name for names in _ALIASES.values() for name in names}
+    | {name for pair in _ANSWERS for name in pair}
+    | {f"{feature}_{side}" for feature in FEATURES for side in ("a", "b")}
+)
 MAX_FILE_BYTES = 4 * 2**30
+_AT_ONCE = 50_000
 Table = dict[str, list[Any]]
 
 
@@ -40,7 +53,7 @@ def read_votes(path: Path) -> Votes:
 
 
 def read_table(path: Path) -> Table:
-    """The columns of a file of votes as they are. Raises InvalidRequest when it cannot be read."""
+    """The columns of a file of votes that mean something here. Raises InvalidRequest when it cannot be read."""
     kind = path.suffixes[-2] if path.suffix == ".gz" and len(path.suffixes) > 1 else path.suffix
     if kind not in READERS:
         raise InvalidRequest(f"{path.name}: votes are read from {', '.join(sorted(READERS))}. Choose such a file.")
@@ -48,10 +61,15 @@ def read_table(path: Path) -> Table:
         if path.stat().st_size > MAX_FILE_BYTES:
             raise InvalidRequest(f"{path.name} is larger than {MAX_FILE_BYTES // 2**30} GiB. Split it.")
         data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-        return READERS[kind](data)
+        table = READERS[kind](data)
     except (OSError, EOFError, ValueError, RecursionError, csv.Error) as error:
         reason = f"{error}".splitlines()[0] if f"{error}" else type(error).__name__
         raise InvalidRequest(f"{path.name} cannot be read as votes: {reason:.200}") from error
+    if "winner" in table:
+        table["winner"] = [
+            _SAID_OTHERWISE.get(word, word) if isinstance(word, str) else word for word in table["winner"]
+        ]
+    return table
 
 
 def votes_from_table(table: Mapping[str, Sequence[Any]]) -> Votes:
@@ -109,8 +127,15 @@ def _answer(value: Any) -> str:
             return str(value)
     if isinstance(value, list | tuple | np.ndarray):
         turns = [turn for turn in value if isinstance(turn, dict) and turn.get("role") == "assistant"]
-        return "\n".join(str(turn.get("content", "")) for turn in turns)
+        return "\n".join(_said(turn.get("content", "")) for turn in turns)
     return "" if value is None else str(value)
+
+
+def _said(content: Any) -> str:
+    """What stands in a turn: a text, or parts of which some are texts."""
+    if isinstance(content, list | tuple):
+        return "\n".join(str(part["text"]) for part in content if isinstance(part, dict) and part.get("text"))
+    return str(content)
 
 
 def _read_csv(data: bytes) -> Table:
@@ -119,7 +144,10 @@ def _read_csv(data: bytes) -> Table:
 
     first_line = data.removeprefix(codecs.BOM_UTF8).split(b"\n", 1)[0].decode("utf-8")
     header = next(csv.reader([first_line]), [])
-    texts = arrow_csv.ConvertOptions(column_types=dict.fromkeys(header, pyarrow.string()), strings_can_be_null=False)
+    read = [name for name in header if name in _READ]
+    texts = arrow_csv.ConvertOptions(
+        column_types=dict.fromkeys(read, pyarrow.string()), strings_can_be_null=False, include_columns=read
+    )
     parsing = arrow_csv.ParseOptions(newlines_in_values=True)
     return _arrow_columns(lambda: arrow_csv.read_csv(io.BytesIO(data), parse_options=parsing, convert_options=texts))
 
@@ -127,7 +155,11 @@ def _read_csv(data: bytes) -> Table:
 def _read_parquet(data: bytes) -> Table:
     from pyarrow import parquet  # noqa: PLC0415
 
-    return _arrow_columns(lambda: parquet.read_table(io.BytesIO(data)))
+    def read() -> Any:
+        file = parquet.ParquetFile(io.BytesIO(data))
+        return file.read([name for name in file.schema_arrow.names if name in _READ])
+
+    return _arrow_columns(read)
 
 
 def _arrow_columns(read: Callable[[], Any]) -> Table:
@@ -166,38 +198,47 @@ READERS: dict[str, Callable[[bytes], Table]] = {
 }
 
 
-def write_votes(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
+def write_votes(rows: Iterable[Mapping[str, Any]], path: Path) -> int:
     """Write votes, a mapping each, in the kind that the file's name says; they can be read again by `read_votes`.
 
-    Raises InvalidRequest for an unknown kind of file; a folder that cannot be written is an OSError.
+    Returns how many. Raises InvalidRequest for an unknown kind of file; a folder that cannot be written is an OSError.
     """
     if path.suffix not in WRITERS:
         raise InvalidRequest(f"{path.name}: votes are written to {', '.join(sorted(WRITERS))}. Choose such a name.")
-    path.write_bytes(WRITERS[path.suffix](rows))
+    with path.open("wb") as target:
+        return WRITERS[path.suffix](rows, target)
 
 
-def _write_csv(rows: Sequence[Mapping[str, Any]]) -> bytes:
-    target = io.StringIO()
-    writer = csv.DictWriter(target, list(rows[0]) if rows else list(REQUIRED), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return target.getvalue().encode()
+def _write_csv(rows: Iterable[Mapping[str, Any]], target: BinaryIO) -> int:
+    text = io.TextIOWrapper(target, encoding="utf-8", newline="", write_through=True)
+    writer, count = csv.writer(text, lineterminator="\n"), 0
+    for count, row in enumerate(rows, start=1):
+        if count == 1:
+            writer.writerow(row)
+        writer.writerow(row.values())
+    if not count:
+        writer.writerow(REQUIRED)
+    text.detach()
+    return count
 
 
-def _write_lines(rows: Sequence[Mapping[str, Any]]) -> bytes:
-    return "".join(json.dumps(dict(row), ensure_ascii=False) + "\n" for row in rows).encode()
+def _write_lines(rows: Iterable[Mapping[str, Any]], target: BinaryIO) -> int:
+    return sum(1 for row in rows if target.write((json.dumps(dict(row), ensure_ascii=False) + "\n").encode()))
 
 
-def _write_parquet(rows: Sequence[Mapping[str, Any]]) -> bytes:
+def _write_parquet(rows: Iterable[Mapping[str, Any]], target: BinaryIO) -> int:
     import pyarrow  # noqa: PLC0415
     from pyarrow import parquet  # noqa: PLC0415
 
-    target = io.BytesIO()
-    parquet.write_table(pyarrow.Table.from_pylist([dict(row) for row in rows]), target)
-    return target.getvalue()
+    left, parts = iter(rows), []
+    while part := [dict(row) for row in islice(left, _AT_ONCE)]:
+        parts.append(pyarrow.Table.from_pylist(part))
+    whole = pyarrow.concat_tables(parts, promote_options="permissive") if parts else pyarrow.table({})
+    parquet.write_table(whole, target)
+    return int(whole.num_rows)
 
 
-WRITERS: dict[str, Callable[[Sequence[Mapping[str, Any]]], bytes]] = {
+WRITERS: dict[str, Callable[[Iterable[Mapping[str, Any]], BinaryIO], int]] = {
     ".csv": _write_csv,
     ".jsonl": _write_lines,
     ".parquet": _write_parquet,

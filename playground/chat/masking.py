@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from playground.moderation.contract import OutputGuard
+from playground.domain import Direction, Language
+from playground.moderation.contract import Moderator, OutputGuard
+from playground.moderation.redaction import guess_language
 
 _WINDOW = 240
 """Characters before a token that it is screened together with, cut between words."""
@@ -18,13 +20,20 @@ class Mask:
     new_guard: Callable[[], OutputGuard]
 
     def clears(self, before: str, text: str) -> bool:
-        """Whether `text` may be shown after `before`, which was cleared. What would be covered may not."""
+        """Whether `text` may be shown after `before`, which was cleared. What would be covered may not.
+
+        It is read by itself, too: where it goes on in the middle of a word it must be fit to be shown without it.
+        """
         if not text:
             return True
         tail = before[-_WINDOW:]
         if len(before) > _WINDOW:
             tail = tail[tail.find(" ") + 1 :]
-        return self.cleared(tail + text) == tail + text
+        within = before[-1:].isalnum() and text[0].isalnum()
+        return self._clear(tail + text) and not (within and not self._clear(text))
+
+    def _clear(self, text: str) -> bool:
+        return self.cleared(text) == text
 
     def cleared(self, text: str) -> str:
         """What of a whole text may be shown: all of it, or what comes before the place where the gate stops it."""
@@ -36,3 +45,13 @@ class Mask:
         """Whether the gate stops the text somewhere."""
         guard = self.new_guard()
         return guard.feed(text).blocked or guard.finish().blocked
+
+
+def answer_mask(moderator: Moderator, asked: Sequence[str], language: Language, model_id: str) -> Mask:
+    """What stands between a model and a person, as for an answer to the conversation `asked`."""
+    spoken = guess_language(asked[-1], language)
+
+    def new_guard() -> OutputGuard:
+        return moderator.guard(Direction.OUTPUT, context=asked, language=spoken, model_id=model_id)
+
+    return Mask(new_guard)

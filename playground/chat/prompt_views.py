@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Literal
@@ -16,13 +16,6 @@ from playground.text import shorten
 Source = Literal["template", "system", "history", "you"]
 SOURCES: tuple[Source, ...] = ("template", "system", "history", "you")
 
-# The first article of the Universal Declaration of Human Rights (United Nations), which exists in both languages.
-SAMPLES: dict[Language, str] = {
-    "en": "All human beings are born free and equal in dignity and rights. They are endowed with reason and conscience "
-    "and should act towards one another in a spirit of brotherhood.",
-    "vi": "Tất cả mọi người sinh ra đều được tự do và bình đẳng về nhân phẩm và quyền. Mọi con người đều được tạo hóa "
-    "ban cho lý trí và lương tâm và cần phải đối xử với nhau trong tình bằng hữu.",
-}
 _SHOWN_OF_DROPPED = 80
 
 
@@ -60,7 +53,7 @@ class PromptView:
     """What the model received.
 
     `counts` are tokens per source, `total` all of them, `context_length` how many prompt and answer may have together.
-    `tokens_per_word` is measured on one sentence of the same meaning in each language. `changed` says that the system
+    `tokens_per_word` is measured on a text of the same meaning in each language. `changed` says that the system
     prompt, the settings or the model changed since: this is then what it would receive today.
     """
 
@@ -69,14 +62,23 @@ class PromptView:
     total: int
     context_length: int
     cut: tuple[CutMessage, ...]
-    tokens_per_word: dict[Language, float]
+    tokens_per_word: Mapping[Language, float]
     changed: bool
 
 
 def prompt_view(
-    built: Built, branch: Sequence[Message], tokenizer: LegibleTokenizer, context_length: int, received: int | None
+    built: Built,
+    branch: Sequence[Message],
+    tokenizer: LegibleTokenizer,
+    *,
+    context_length: int,
+    received: int | None,
+    tokens_per_word: Mapping[Language, float],
 ) -> PromptView:
-    """The view of a prompt that was built of `branch`; `received` is how many tokens were counted back then."""
+    """The view of a prompt that was built of `branch`; `received` is how many tokens were counted back then.
+
+    `tokens_per_word` is the tokenizer's, see `word_costs`.
+    """
     turns = built.prompt.turns
     traced = tokenizer.trace_chat(turns)
     texts = tokenizer.texts([token for token, _ in traced])
@@ -95,14 +97,9 @@ def prompt_view(
         total=len(traced),
         context_length=context_length,
         cut=_cut(built, branch),
-        tokens_per_word={language: tokens_per_word(text, tokenizer) for language, text in SAMPLES.items()},
+        tokens_per_word=tokens_per_word,
         changed=received is not None and received != len(traced),
     )
-
-
-def tokens_per_word(text: str, tokenizer: LegibleTokenizer) -> float:
-    """Tokens of a text for each of its words (as they stand between spaces)."""
-    return len(tokenizer.encode(text)) / len(text.split())
 
 
 def _source(turn: int | None, role: Role | None, turns: int) -> Source:

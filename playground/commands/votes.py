@@ -22,19 +22,22 @@ def add_to(parsers: Any) -> None:
 
 
 def export_votes(options: argparse.Namespace) -> int:
-    """Write every vote. Raises InvalidRequest for an unknown kind of file, StorageError when it cannot be written."""
+    """Write every vote, under pseudonyms of this file only.
+
+    Raises InvalidRequest for an unknown kind of file, StorageError when it cannot be written.
+    """
     from playground.arena.standings import Standings  # noqa: PLC0415  the database only when it is asked for
     from playground.arena.vote_files import write_votes  # noqa: PLC0415
     from playground.services import open_votes  # noqa: PLC0415
 
-    rows = Standings(open_votes(load_settings([]))).rows()
-    if not rows:
+    votes = open_votes(load_settings([]))
+    if not votes.state()[0]:
         raise InvalidRequest("There are no votes here yet. Vote in a few battles first.")
     try:
-        write_votes(rows, options.file)
+        count = write_votes(Standings(votes).rows(), options.file)
     except OSError as error:
         raise StorageError(f"{options.file} cannot be written ({error.strerror}). Choose another place.") from error
-    sys.stdout.write(f"{len(rows):,} votes written to {options.file}.\n")
+    sys.stdout.write(f"{count:,} votes written to {options.file}.\n")
     return 0
 
 

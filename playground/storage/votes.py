@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, Self
+from itertools import islice
+from typing import Any, NamedTuple, Self
 
 from sqlalchemy import RowMapping, func, insert, select, update
 
@@ -13,6 +14,8 @@ from playground.domain import new_id, utc_now
 from playground.errors import InvalidRequest
 from playground.storage.database import Database
 from playground.storage.schema import votes
+
+_AT_ONCE = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,10 @@ class VotedSide:
     style: Mapping[str, int] | None = None
     tokens: int = 0
     position: int = 0
+
+    def record(self) -> dict[str, Any]:
+        """Its column."""
+        return {name: getattr(self, name) for name in self.__slots__}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +75,25 @@ class Vote:
     def record(self) -> dict[str, Any]:
         """Its columns."""
         values = {name: getattr(self, name) for name in self.__slots__}
-        return values | {"side_a": asdict(self.side_a), "side_b": asdict(self.side_b)}
+        return values | {"side_a": self.side_a.record(), "side_b": self.side_b.record()}
+
+
+class CastRow(NamedTuple):
+    """What ratings are computed from: a vote's own columns, with the style of both answers (None: not known)."""
+
+    id: str
+    model_a: str
+    model_b: str
+    winner: str
+    mode: str
+    imported: bool
+    tainted: bool
+    language: str
+    category: str
+    session: str
+    prompt_hash: str
+    style_a: Mapping[str, int] | None
+    style_b: Mapping[str, int] | None
 
 
 class VoteStore:
@@ -99,13 +124,15 @@ class VoteStore:
 
         Returns how many are new.
         """
-        rows = [vote.record() for vote in imported]
+        count, left = 0, iter(imported)
         with self._database.write() as connection:
             known = set(connection.scalars(select(votes.c.id).where(votes.c.imported)))
-            fresh = [row for row in rows if row["id"] not in known]
-            if fresh:
-                connection.execute(insert(votes), fresh)
-        return len(fresh)
+            while part := list(islice(left, _AT_ONCE)):
+                fresh = [vote.record() for vote in part if vote.id not in known]
+                if fresh:
+                    connection.execute(insert(votes), fresh)
+                count += len(fresh)
+        return count
 
     def of_comparison(self, comparison_id: str) -> Vote | None:
         """The vote on a comparison."""
@@ -113,13 +140,28 @@ class VoteStore:
             row = connection.execute(select(votes).where(votes.c.comparison_id == comparison_id)).mappings().first()
         return None if row is None else Vote.of(row)
 
-    def changed_since(self, moment: datetime | None) -> list[Vote]:
-        """The votes that were cast or changed at that moment or later (None: all), oldest first."""
-        found = select(votes).order_by(votes.c.created_at, votes.c.id)
+    def changed_since(self, moment: datetime | None) -> Iterator[list[CastRow]]:
+        """The votes that were cast or changed at that moment or later (None: all), oldest first, many at a time."""
+        plain = [votes.c[name] for name in CastRow._fields[:-2]]
+        styles = [votes.c[side]["style"].label(f"style_{side[-1]}") for side in ("side_a", "side_b")]
+        found = select(*plain, *styles).order_by(votes.c.created_at, votes.c.id)
         if moment is not None:
             found = found.where(votes.c.changed_at >= moment)
         with self._database.read() as connection:
-            return [Vote.of(row) for row in connection.execute(found).mappings()]
+            for part in connection.execute(found).partitions(_AT_ONCE):
+                yield [CastRow(*row) for row in part]
+
+    def every(self) -> Iterator[Vote]:
+        """All votes in the order of their ids, which tells nothing of when they were cast."""
+        last = ""
+        while True:
+            part = select(votes).where(votes.c.id > last).order_by(votes.c.id).limit(_AT_ONCE)
+            with self._database.read() as connection:
+                rows = [Vote.of(row) for row in connection.execute(part).mappings()]
+            yield from rows
+            if len(rows) < _AT_ONCE:
+                return
+            last = rows[-1].id
 
     def state(self) -> tuple[int, datetime | None]:
         """How many votes there are, and when one was last cast or changed: the same as long as nothing changed."""

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncIterator, Callable
 from dataclasses import asdict, dataclass
 
 import gradio as gr
 from gradio.components import Component
 from gradio.events import Dependency
 
-from playground.chat.incoming import clean_message
-from playground.errors import PlaygroundError, StorageError
+from playground.errors import PlaygroundError
 from playground.ui import chat_view
 from playground.ui.canvas import QUIET, Change, ChatCanvas, Context, Updates
 from playground.ui.chat_log import build_chat_log
@@ -21,6 +20,7 @@ from playground.ui.island import build_island, read_field
 from playground.ui.live_view import Live, live_line
 from playground.ui.message_view import chat_messages, message_rows
 from playground.ui.pace import Pace
+from playground.ui.reporting import known_reports, read_report
 
 HEARTBEAT_SECONDS = 0.5
 """An unchanged answer is told again after this long, so that a closed tab is noticed."""
@@ -60,7 +60,8 @@ def build_chat_tab() -> ChatTab:
 def render(tab: ChatTab, view: ChatView, context: Context) -> Updates:
     """The view as component values."""
     words, services = context.words, context.services
-    told = {"reported": sorted(_reported(view, context)), "keeps": services.reports.keep_text}
+    marked = known_reports(services.reports, view.owner, view.reportable)
+    told = {"reported": marked, "keeps": services.reports.keep_text}
     names = {spec.id: spec.name for spec in services.catalog}
     rows = message_rows(view.shown, view.versions, names, words)
     if view.busy and rows:
@@ -86,14 +87,6 @@ def render(tab: ChatTab, view: ChatView, context: Context) -> Updates:
             "outcome": view.outcome,
         },
     }
-
-
-def _reported(view: ChatView, context: Context) -> Collection[str]:
-    """What was reported before, from whichever tab. A page without the marks is better than none."""
-    try:
-        return context.services.reports.reported(view.owner, view.reportable)
-    except StorageError:
-        return ()
 
 
 # (whether the model runs elsewhere, whether messages are screened) -> what a person should know before writing
@@ -170,10 +163,8 @@ def wire_chat_tab(tab: ChatTab, canvas: ChatCanvas, context: Context) -> None:
         return lambda view, event: change(view, read_field(event, "id", LONGEST_ID))
 
     def report(view: ChatView, event: gr.EventData) -> ChatView:
-        limit = context.services.settings.max_message_chars
-        text = read_field(event, "text", LONGEST_TEXT)
-        judged = clean_message(text, limit) if text else ""
-        return chat_view.reported(view, reports, read_field(event, "id", LONGEST_ID), judged)
+        receipt, judged = read_report(event, context.services.settings.max_message_chars)
+        return chat_view.reported(view, reports, receipt, judged)
 
     canvas.wire(tab.composer.send, send)
     canvas.wire(tab.notice.report, report)

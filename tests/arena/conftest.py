@@ -153,6 +153,7 @@ def build_hall(tmp_path: Path) -> Iterator[Callable[..., Hall]]:
         parts = ArenaParts(
             catalog=catalog,
             chat=chat,
+            moderator=made(policy),
             engines=source,
             sides=ConversationStore(database, sides=True),
             chats=chats,

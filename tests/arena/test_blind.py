@@ -151,7 +151,7 @@ def test_a_vote_can_be_changed_until_the_next_question(hall: Hall) -> None:
     hall.answered(battle)
     assert hall.arena.vote("anna", battle.id, "model_a").comparison.winner == "model_a"
     assert hall.arena.vote("anna", battle.id, "tie (bothbad)").comparison.winner == "tie (bothbad)"
-    assert [vote.winner for vote in hall.votes.changed_since(None)] == ["tie (bothbad)"]
+    assert [vote.winner for vote in hall.votes.every()] == ["tie (bothbad)"]
     view = hall.answered(battle, "And now?")
     assert not view.may_vote
     with pytest.raises(InvalidRequest):
@@ -191,7 +191,7 @@ def test_two_browsers_vote_at_the_same_time(hall: Hall) -> None:
         thread.start()
     for thread in threads:
         thread.join(60)
-    (kept,) = hall.votes.changed_since(None)
+    (kept,) = hall.votes.every()
     assert kept.winner == hall.arena.view("anna", battle.id).comparison.winner
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 from playground.arena.contract import Comparison, ComparisonView, Mode, Schedule, SideRequest
 from playground.config import Settings
 from playground.domain import Finished, SamplingParams
-from playground.errors import InvalidRequest, NoProbabilities
+from playground.errors import InvalidRequest
 from playground.services import Services, build
 
 SHORT = SamplingParams(temperature=0.0, max_tokens=40)
@@ -56,7 +57,7 @@ def test_a_blind_battle_between_the_models_that_ship(services: Services) -> None
     assert view.may_vote
     assert "pip" not in repr(view).lower()
     with pytest.raises(InvalidRequest, match="Vote first"):
-        services.arena.surprise("anna", battle.id)
+        services.arena.surprise("anna", battle.id, "vi")
     told = services.arena.vote("anna", battle.id, "tie")
     assert {side.model_id for side in told.sides} == {"pip", "pip-fp32"}
 
@@ -65,22 +66,29 @@ def test_models_read_each_other_s_answers(services: Services) -> None:
     sides = [SideRequest("pip", SHORT), SideRequest("pip-fp32", SHORT)]
     comparison = services.arena.start("anna", Mode.NAMED, sides, "en")
     with pytest.raises(InvalidRequest, match="need an answer"):
-        services.arena.surprise("anna", comparison.id)
+        services.arena.surprise("anna", comparison.id, "en")
     services.arena.ask("anna", comparison.id, "What is a token?")
     view = settled(services, comparison)
-    readings = services.arena.surprise("anna", comparison.id).readings
-    for side, row in zip(view.sides, readings, strict=True):
+    read = services.arena.surprise("anna", comparison.id, "en")
+    for side, row in zip(view.sides, read.readings, strict=True):
         assert [reading.model_id for reading in row] == ["pip", "pip-fp32"]
         for reading in row:
-            assert "".join(text for text, _ in reading.tokens) == side.messages[-1].content
-            assert all(score <= 0 for _, score in reading.tokens)
-            assert reading.mean == pytest.approx(sum(score for _, score in reading.tokens) / len(reading.tokens))
-            assert reading.tokens_per_word is not None
-            assert 0.5 < reading.tokens_per_word < 5
+            assert "".join(token.text for token in reading.tokens) == side.messages[-1].content
+            bits = [-math.log2(token.probability) for token in reading.tokens if token.probability]
+            assert reading.bits_per_token == pytest.approx(sum(bits) / len(bits))
+            assert reading.bits_per_character == pytest.approx(sum(bits) / len(side.messages[-1].content))
+            assert 0.5 < (reading.tokens_per_word or 0) < 5
         own = row[side.position]
-        assert own.mean > -1.0  # greedy: every token was its likeliest one
+        assert own.parting is None  # greedy: every token was its likeliest one
+        assert (own.bits_per_token or 0) < 1.5
+    assert read.tokens_per_word[0] == read.tokens_per_word[1]
+    assert {*read.tokens_per_word[0]} == {"en", "vi"}
     services.arena.change_side("anna", comparison.id, 1, SideRequest("echo"))
     services.arena.retry("anna", comparison.id, 1)
     settled(services, comparison)
-    with pytest.raises(NoProbabilities):
-        services.arena.surprise("anna", comparison.id)
+    again = services.arena.surprise("anna", comparison.id, "en")
+    for row in again.readings:
+        assert row[0].trouble is None
+        assert row[1].trouble is not None
+        assert row[1].trouble.code == "no_probabilities"
+    assert again.tokens_per_word[1] == {}

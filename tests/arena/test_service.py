@@ -175,6 +175,17 @@ def test_what_cannot_be_started(build_hall: Callable[..., Hall]) -> None:
         hall.arena.start("anna", Mode.BLIND, [SideRequest(MODELS[0])], "en")
 
 
+def test_the_plan_is_known_before_anything_is_started(build_hall: Callable[..., Hall]) -> None:
+    hall = build_hall(room=Room(places=2, refused=MODELS[3]))
+    assert hall.arena.plan(MODELS[:2]) is Schedule.TOGETHER
+    assert hall.arena.plan(MODELS[:3]) is Schedule.IN_TURN
+    assert hall.named(*MODELS[:3]).schedule is Schedule.IN_TURN
+    with pytest.raises(OutOfMemory, match="Choose a smaller model"):
+        hall.arena.plan([MODELS[0], MODELS[3]])
+    with pytest.raises(UnknownModel):
+        hall.arena.plan(["nobody"])
+
+
 def test_the_same_model_with_other_settings(hall: Hall) -> None:
     sides = [SideRequest(MODELS[0]), SideRequest(MODELS[0], SamplingParams(max_tokens=2), "Be brief.")]
     comparison = hall.arena.start("anna", Mode.NAMED, sides, "en")

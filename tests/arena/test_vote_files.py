@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from playground.arena.vote_files import read_votes, write_votes
+from playground.arena.imports import read_ballots
+from playground.arena.leaderboard import build_leaderboard
+from playground.arena.vote_files import read_table, read_votes, write_votes
 from playground.commands.program import main
 from playground.errors import InvalidRequest
 
@@ -30,7 +32,8 @@ def test_what_is_written_is_read_again(tmp_path: Path, kind: str) -> None:
     assert list(votes.labels["language"]) == ["vi", "en", "en"]
 
 
-def test_the_public_arena_s_form_is_read_with_the_style_of_the_answers(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["json.gz", "parquet"])
+def test_the_public_arena_s_form_is_read_with_the_style_of_the_answers(tmp_path: Path, kind: str) -> None:
     def talk(answer: str) -> list[dict[str, str]]:
         return [{"role": "user", "content": "Why?"}, {"role": "assistant", "content": answer}]
 
@@ -62,14 +65,50 @@ def test_the_public_arena_s_form_is_read_with_the_style_of_the_answers(tmp_path:
             "tstamp": 1682351592.1,
         },
     ]
-    path = tmp_path / "clean_battle.json.gz"
-    path.write_bytes(gzip.compress(json.dumps(battles).encode()))
+    path = tmp_path / f"clean_battle.{kind}"
+    if kind == "parquet":
+        write_votes(battles, path)
+    else:
+        path.write_bytes(gzip.compress(json.dumps(battles).encode()))
     votes = read_votes(path)
     assert votes.session.tolist() == [0, 0]
     assert votes.styles is not None
     assert votes.styles.shape == (2, 4)
     assert (votes.styles[0] > 0).all()
     assert not votes.styles[1].any()
+
+
+def test_the_public_arena_s_form_of_2025_is_read(tmp_path: Path) -> None:
+    def talk(answer: str) -> list[dict[str, object]]:
+        return [
+            {"role": "user", "content": [{"type": "text", "text": "Why?", "image": None, "mimeType": None}]},
+            {"role": "assistant", "content": [{"type": "text", "text": answer, "image": None, "mimeType": None}]},
+        ]
+
+    battles = [
+        {
+            "id": f"{at}",
+            "model_a": "qwen3",
+            "model_b": "gemma-3",
+            "winner": winner,
+            "evaluation_session_id": "one",
+            "evaluation_order": at,
+            "conversation_a": talk("# Because\n- it **is**"),
+            "conversation_b": talk("Because."),
+            "language": "vi",
+        }
+        for at, winner in enumerate(("model_b", "both_bad", "tie"))
+    ]
+    path = tmp_path / "train-00000.parquet"
+    write_votes(battles, path)
+    votes = read_votes(path)
+    assert votes.winner.tolist() == [1, 3, 2]
+    assert votes.session.tolist() == [0, 0, 0]
+    assert votes.styles is not None
+    assert build_leaderboard(votes).standings[0].model == "gemma-3"
+    ballots = read_ballots(read_table(path), str)
+    assert [ballot.winner for ballot in ballots] == ["model_b", "tie (bothbad)", "tie"]
+    assert ballots[0].side_a.style == {"length": 21, "headers": 1, "lists": 1, "bold": 1}
 
 
 @pytest.mark.parametrize(

@@ -112,6 +112,7 @@ class Scene:
             if self.address:
                 self._call(canary)
         self._look_inside()
+        self._read_each_other()
         if self.address:
             self._visit()
         self._review()
@@ -206,6 +207,18 @@ class Scene:
                 stopped = Subject(OWNER, run.conversation_id or "", run.message_id or "")
                 self.inside.append(inspector.tokens(stopped).tokens)
 
+    def _read_each_other(self) -> None:
+        """An answer read by a model that would rather have written every canary, and that model's own."""
+        arena, sides = self.services.arena, [SideRequest("cut-2"), SideRequest(ORACLE)]
+        comparison = arena.start(OWNER, Mode.NAMED, sides, "en")
+        view = arena.ask(OWNER, comparison.id, "Good day."[::-1])
+        while any(side.running for side in view.sides):
+            view = arena.wait(OWNER, comparison.id, view.version, 5)
+        read = arena.surprise(OWNER, comparison.id, "en")
+        foreign = read.readings[0][1]
+        assert any(one.masked for one in foreign.rather.values()) == self.blocks
+        self.inside += [read, tuple(foreign.rather.values())]
+
     def _tell_tokens(self, canary: Canary) -> None:
         """A client that is told the tokens of answers, from every offset, and what else they might have been."""
         for place in range(7):
@@ -236,6 +249,12 @@ class Scene:
             self._keep("page", person)
         for canary in self.canaries:
             self._visit_arena(canary)
+        with Person(self.address, root="/arena", query=f"models=cut-2,{ORACLE}") as person:
+            person.ask("Good day."[::-1])
+            self._watch(person)
+            person.fire("stage", "surprise", data={"ticket": "t"})
+            assert person.value("parcel")["found"]["answers"][0]["readings"][1]["tokens"]
+            self._keep("arena", person)
 
     def _converse(self, person: Person, canary: Canary) -> None:
         said = lead(0) + canary.text + TAIL
@@ -276,7 +295,9 @@ class Scene:
             self._change_sides(person, canary.text)
             person.ask(said)
             self._watch(person)
-            person.fire("notice", "report", data={"id": "0" * 32})
+            for island in ("notice", "stage"):
+                person.fire(island, "report", data={"id": "0" * 32, "text": ""})
+            person.fire("stage", "missed", data={"position": 0})
             person.fire("stage", "fresh")
             for tab in ("battle", "board"):
                 person.fire("masthead", "tab", data={"tab": tab})

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from playground.domain import Conversation, Message, utc_now
+from playground.domain import Conversation, Message, new_id, utc_now
 from playground.errors import InvalidRequest, UnknownConversation
 from playground.storage import comparisons as module
 from playground.storage.comparisons import ComparisonStore, KeptComparison
@@ -37,7 +37,7 @@ def test_one_vote_for_a_comparison_until_something_is_asked(votes: VoteStore) ->
     assert votes.of_comparison("c") == first
     changed = votes.cast(replace(VOTE, id="x" * 32, winner="tie"))
     assert (changed.id, changed.winner, changed.created_at) == (first.id, "tie", first.created_at)
-    assert votes.changed_since(None) == [changed]
+    assert list(votes.every()) == [changed]
     with pytest.raises(InvalidRequest, match="newest question"):
         votes.cast(replace(VOTE, turns=2))
 
@@ -48,8 +48,17 @@ def test_what_changed_since_is_told(votes: VoteStore) -> None:
     count, moment = votes.state()
     assert count == 1
     assert moment is not None
-    assert len(votes.changed_since(moment)) == 1
-    assert votes.changed_since(moment + timedelta(seconds=1)) == []
+    ((row,),) = votes.changed_since(moment)
+    assert (row.model_a, row.winner, row.imported, row.session) == ("a", "model_a", False, "s")
+    assert (row.style_a, row.style_b) == ({"length": 3}, None)
+    assert list(votes.changed_since(moment + timedelta(seconds=1))) == []
+
+
+def test_every_vote_is_read_in_parts(votes: VoteStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("playground.storage.votes._AT_ONCE", 3)
+    for count in range(7):
+        assert sorted(vote.comparison_id or "" for vote in votes.every()) == [str(at) for at in range(count)]
+        votes.cast(replace(VOTE, comparison_id=str(count), id=new_id()))
 
 
 def test_imported_votes_are_added_once(votes: VoteStore) -> None:

@@ -54,6 +54,8 @@ FROM_DATA = {
     *(f"inside.source_{source}" for source in prompt_views.SOURCES),
     *(f"inside.role_{role}" for role in get_args(Role)),
     *(f"inside.cut_{reason}" for reason in ("room", "stopped")),
+    *(f"surprise.{name}{end}" for name in ("per_character", "per_token", "per_word") for end in ("", "_hint")),
+    *(f"surprise.{said}_{whose}" for said in ("parting", "never") for whose in ("own", "other")),
     *(f"workbench.{side}" for side in SIDES),
     *(f"workbench.kind_{kind}_{side}" for kind in get_args(Kind) for side in SIDES),
     *(f"workbench.did_{action.value}" for action in Action),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -14,6 +14,7 @@ from playground.ui.words import LANGUAGES, Words
 
 if TYPE_CHECKING:
     from playground.arena.leaderboard import Leaderboard, Standing  # scipy only when something is rated
+    from playground.arena.ledger import Kind
 
 KINDS: Mapping[str, tuple[str, ...]] = {
     "blind": (Mode.BLIND, Mode.DUEL),
@@ -36,8 +37,12 @@ class VoteBook(Protocol):
         """The table of some of them. Raises InvalidRequest when there are none on two models."""
         ...
 
-    def rows(self) -> Sequence[Mapping[str, Any]]:
-        """Every vote as a row of a file, in the public form, with a pseudonym for whoever voted."""
+    def kinds(self) -> Mapping[Kind, int]:
+        """How many votes there are of each kind."""
+        ...
+
+    def rows(self) -> Iterator[Mapping[str, Any]]:
+        """Every vote as a row of a file, in the public form, under pseudonyms that are those of this file only."""
         ...
 
 
@@ -110,35 +115,42 @@ def read_choice(table: Mapping[str, object]) -> Choice:
     return Choice(kind, ties, table.get("styles") is True, language, category)
 
 
-def kind_of(row: Mapping[str, Any]) -> str:
-    """To which kind of votes a row belongs; a battle in which a model told its name belongs to none."""
-    if row.get("imported"):
-        return "imported"
-    return next((kind for kind, modes in KINDS.items() if row["mode"] in modes), "") if not row.get("tainted") else ""
+def kind_of(mode: str, *, tainted: bool = False) -> str:
+    """To which of `KINDS` votes of a mode belong; a battle in which a model told its name belongs to none."""
+    return "" if tainted else next((kind for kind, modes in KINDS.items() if mode in modes), "")
+
+
+def kind_of_row(row: Mapping[str, Any]) -> str:
+    """The same for a row of a file."""
+    return kind_of("imported" if row.get("imported") else str(row["mode"]), tainted=bool(row.get("tainted")))
 
 
 def board_view(book: VoteBook, choice: Choice, name_of: Callable[[str], str], words: Words) -> BoardView:
     """Count what was chosen. What cannot be counted is told, not raised. May raise StorageError."""
-    rows = book.rows()
-    options = _options(rows, choice.kind, words)
+    kinds = list(book.kinds())
+    options = _options(kinds, choice.kind, words)
     wanted = TableChoice(
         KINDS[choice.kind], choice.ties, style=choice.styles, language=choice.language, category=choice.category
     )
     try:
         board = book.leaderboard(wanted)
     except InvalidRequest:
-        cast = any(kind_of(row) == choice.kind for row in rows)
+        cast = any(_belongs(kind, choice.kind) for kind in kinds)
         note = words("board.none_chosen" if cast else f"board.none_{choice.kind}")
         return BoardView(choice, options, note=note, invite=not cast)
     return replace(_counted(board, name_of, words), choice=choice, options=options)
 
 
-def _options(rows: Sequence[Mapping[str, Any]], kind: str, words: Words) -> Mapping[str, tuple[Option, ...]]:
+def _belongs(votes: Kind, kind: str) -> bool:
+    return kind_of(votes.mode, tainted=votes.tainted) == kind
+
+
+def _options(votes: Sequence[Kind], kind: str, words: Words) -> Mapping[str, tuple[Option, ...]]:
     found = {
-        name: sorted({str(row.get(name, "")) for row in rows if kind_of(row) == kind} - {""})
+        name: sorted({str(getattr(one, name)) for one in votes if _belongs(one, kind)} - {""})
         for name in ("language", "category")
     }
-    kinds = [one for one in KINDS if one != "imported" or any(row.get("imported") for row in rows)]
+    kinds = [one for one in KINDS if one != "imported" or any(_belongs(vote, one) for vote in votes)]
     languages: Mapping[Language, str] = LANGUAGES
     known = {str(code): name for code, name in languages.items()}
     return {

@@ -17,15 +17,16 @@ from playground.errors import InvalidRequest, PlaygroundError
 from playground.ui.arena import compare_view
 from playground.ui.arena.canvas import ArenaCanvas, ArenaContext, Change
 from playground.ui.arena.compare_view import ArenaView
-from playground.ui.arena.difference import find_differences
-from playground.ui.arena.side_view import answer_text, shown_messages, side_card
-from playground.ui.arena.stage_view import stage_view
+from playground.ui.arena.parcels import wire_parcels
+from playground.ui.arena.side_view import shown_messages, side_card
+from playground.ui.arena.stage_view import foresee, stage_view
 from playground.ui.canvas import QUIET, Updates
 from playground.ui.chat_log import build_chat_log
 from playground.ui.chat_tab import HEARTBEAT_SECONDS, LONGEST_ID, LONGEST_TEXT
 from playground.ui.island import build_island, read_count, read_field, read_table
 from playground.ui.message_view import chat_messages
 from playground.ui.pace import Pace
+from playground.ui.reporting import known_reports, read_report
 from playground.ui.settings_tab import LONGEST_PROMPT
 from playground.ui.settings_view import read_params
 
@@ -34,7 +35,7 @@ WATCHERS = 256
 """Threads that may wait for news of a comparison at the same time."""
 EVENTS = (
     "follow", "refresh", "retry", "stop", "remove", "choose", "settings", "detach", "aim", "fresh", "vote", "earlier",
-    "differences", "models",
+    "differences", "surprise", "models", "report", "missed",
 )  # fmt: skip
 
 
@@ -81,10 +82,11 @@ def _build_column(position: int) -> gr.Chatbot:
 def render(tab: CompareTab, view: ArenaView, context: ArenaContext) -> Updates:
     """The view as component values."""
     services, words = context.services, context.words
-    stage = stage_view(view, services.catalog, words)
-    told = {"reported": [], "keeps": services.reports.keep_text}
+    stage = stage_view(view, services.catalog, words, foresee(view, context.arena, words))
+    marked = known_reports(services.reports, view.owner, view.reportable)
+    told = {"reported": marked, "keeps": services.reports.keep_text}
     return {
-        tab.stage: asdict(stage),
+        tab.stage: asdict(stage) | {"told": told},
         tab.pulse: {"pulses": [asdict(card.pulse) for card in stage.cards]},
         tab.hero: _hero(view, context),
         **_chats(tab, view, view.shown, context),
@@ -168,7 +170,7 @@ def _pulse(view: ArenaView, context: ArenaContext) -> dict[str, object]:
 def wire_compare_tab(tab: CompareTab, canvas: ArenaCanvas) -> None:
     """Connect columns, ballot and composer."""
     context = canvas.context
-    arena, words, stage = context.arena, context.words, tab.stage
+    arena, words, stage, reports = context.arena, context.words, tab.stage, context.services.reports
 
     def send(view: ArenaView, event: gr.EventData) -> ArenaView:
         ticket = read_field(event, "ticket", LONGEST_ID)
@@ -183,11 +185,13 @@ def wire_compare_tab(tab: CompareTab, canvas: ArenaCanvas) -> None:
         return compare_view.changed(view, arena, read_count(event, "position", MOST_SIDES - 1), SideRequest(spec.id))
 
     def report(view: ArenaView, event: gr.EventData) -> ArenaView:
-        context.services.reports.report_decision(view.owner, read_field(event, "id", LONGEST_ID), "")
-        return view
+        receipt, judged = read_report(event, context.services.settings.max_message_chars)
+        return compare_view.reported(view, reports, receipt, judged)
 
     canvas.wire(tab.composer.send, send)
     canvas.wire(tab.notice.report, report)
+    canvas.wire(stage.report, report)
+    canvas.wire(stage.missed, _at(lambda view, position: compare_view.flagged(view, reports, words, position)))
     canvas.wire(stage.choose, choose)
     canvas.wire(stage.settings, _keep_settings(context))
     canvas.wire(stage.remove, _at(lambda view, position: compare_view.changed(view, arena, position, None)))
@@ -198,7 +202,7 @@ def wire_compare_tab(tab: CompareTab, canvas: ArenaCanvas) -> None:
     canvas.wire(stage.refresh, lambda view, _: compare_view.refreshed(view, arena))
     canvas.wire(stage.vote, _vote(context))
     _wire_stops(tab, canvas)
-    _wire_parcels(tab, canvas)
+    wire_parcels(tab.stage, tab.parcel, canvas)
 
 
 def _at(change: Callable[[ArenaView, int], ArenaView]) -> Change:
@@ -249,40 +253,3 @@ def _wire_stops(tab: CompareTab, canvas: ArenaCanvas) -> None:
 
     tab.composer.stop(stop_all, [canvas.state], None, queue=False, **QUIET)
     tab.stage.stop(stop, [canvas.state], None, queue=False, **QUIET)
-
-
-def _wire_parcels(tab: CompareTab, canvas: ArenaCanvas) -> None:
-    """What is asked for once and opens beside the columns: a copy as a chat, the differences, the list of models."""
-    context = canvas.context
-
-    def detach(view: ArenaView | None, request: gr.Request, event: gr.EventData) -> Updates:
-        view = context.view(view, request)
-        try:
-            if view.shown is None or view.hidden:
-                raise InvalidRequest("There is nothing to open yet. Write a message first, or vote.")
-            position = read_count(event, "position", MOST_SIDES - 1)
-            copy = context.arena.detach(view.owner, view.shown.comparison.id, position)
-        except PlaygroundError as error:
-            return canvas.render(compare_view.failed(view, context.words, error))
-        return {tab.parcel: {"kind": "chat", "id": copy}}
-
-    def differ(view: ArenaView | None, request: gr.Request) -> Updates:
-        view = context.view(view, request)
-        cards = stage_view(view, context.services.catalog, context.words).cards
-        found = find_differences([answer_text(side) for side in view.shown.sides]) if view.shown else ()
-        columns = (
-            [
-                {"letter": card.letter, "name": card.name, **asdict(difference)}
-                for card, difference in zip(cards, found, strict=True)
-            ]
-            if found
-            else []
-        )
-        return {tab.parcel: {"kind": "difference", "columns": columns}}
-
-    def models() -> Updates:
-        return {tab.parcel: {"kind": "models", "models": [asdict(card) for card in context.models()]}}
-
-    tab.stage.detach(detach, [canvas.state], [tab.parcel, *canvas.outputs], queue=False, **QUIET)
-    tab.stage.differences(differ, [canvas.state], [tab.parcel], queue=False, **QUIET)
-    tab.stage.models(models, None, [tab.parcel], queue=False, **QUIET)

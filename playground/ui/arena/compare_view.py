@@ -9,6 +9,8 @@ from typing import Literal
 from playground.arena.contract import MOST_SIDES, Arena, ComparisonView, Mode, SideRequest, Winner
 from playground.domain import Blocked, Direction, Verdict
 from playground.errors import InvalidRequest, PlaygroundError
+from playground.review.desk import ReportDesk
+from playground.ui.arena.side_view import reportable
 from playground.ui.chat_view import Outcome
 from playground.ui.notice_view import Notice, error_notice, verdict_notice
 from playground.ui.words import Words
@@ -52,6 +54,13 @@ class ArenaView:
     def busy(self) -> bool:
         """Whether a side of the comparison on display is writing."""
         return self.shown is not None and any(side.running for side in self.shown.sides)
+
+    @property
+    def reportable(self) -> frozenset[str]:
+        """Ids of the answers and decisions on display; none while nothing may tell who answers."""
+        sides = self.shown.sides if self.shown is not None and not self.hidden else ()
+        receipts = {self.notice.receipt} if self.notice and self.notice.receipt else set()
+        return frozenset(receipts).union(*(reportable(side, self.window) for side in sides))
 
     @property
     def hidden(self) -> bool:
@@ -121,7 +130,7 @@ def sent(view: ArenaView, arena: Arena, words: Words, *, text: str, ticket: str)
         raise InvalidRequest(words("error.empty"))
     try:
         view = _started(view, arena, words)
-        asked = arena.ask(view.owner, _current(view).comparison.id, text, only=view.only)
+        asked = arena.ask(view.owner, on_display(view).comparison.id, text, only=view.only)
     except PlaygroundError as error:
         return failed(view, words, error, ticket)
     view = replace(_showing(view, asked), ticket=ticket)
@@ -152,7 +161,7 @@ def _refusal(asked: ComparisonView, only: int | None) -> Verdict | None:
 def retried(view: ArenaView, arena: Arena, position: int) -> ArenaView:
     """The newest question of one side again."""
     view = replace(view, notice=None)
-    return _showing(view, arena.retry(view.owner, _current(view).comparison.id, position))
+    return _showing(view, arena.retry(view.owner, on_display(view).comparison.id, position))
 
 
 def changed(view: ArenaView, arena: Arena, position: int, request: SideRequest | None) -> ArenaView:
@@ -176,7 +185,31 @@ def changed(view: ArenaView, arena: Arena, position: int, request: SideRequest |
 def voted(view: ArenaView, arena: Arena, winner: Winner) -> ArenaView:
     """Vote, or change one's mind. Raises InvalidRequest while a side is still writing."""
     view = replace(view, notice=None)
-    return _showing(view, arena.vote(view.owner, _current(view).comparison.id, winner))
+    return _showing(view, arena.vote(view.owner, on_display(view).comparison.id, winner))
+
+
+def reported(view: ArenaView, desk: ReportDesk, receipt: str, text: str) -> ArenaView:
+    """Tell the operator that this decision was a mistake; `text` are the person's own words, if they are to be kept.
+
+    Raises UnknownDecision, also for somebody else's.
+    """
+    desk.report_decision(view.owner, receipt, text)
+    return view
+
+
+def flagged(view: ArenaView, desk: ReportDesk, words: Words, position: int) -> ArenaView:
+    """Tell the operator that a side's newest answer should have been flagged.
+
+    Raises InvalidRequest while a battle is blind, and when there is no answer.
+    """
+    sides = on_display(view).sides
+    if view.hidden:
+        raise InvalidRequest("Vote first; then an answer can be reported.")
+    messages = sides[position].messages if position < len(sides) else ()
+    if not messages:
+        raise InvalidRequest("There is no answer to report here.")
+    desk.report_answer(view.owner, messages[-1], words.language)
+    return view
 
 
 def aimed(view: ArenaView, position: int | None) -> ArenaView:
@@ -204,7 +237,8 @@ def followed(view: ArenaView, seen: ComparisonView) -> ArenaView:
     return replace(view, blind=seen) if view.tab == "battle" else replace(view, named=seen)
 
 
-def _current(view: ArenaView) -> ComparisonView:
+def on_display(view: ArenaView) -> ComparisonView:
+    """The comparison on display. Raises InvalidRequest when there is none yet."""
     if view.shown is None:
         raise InvalidRequest("There is no comparison yet. Write a message first.")
     return view.shown

@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from itertools import chain
+from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
 from playground.arena.contract import Arena
 from playground.catalog.catalog import Catalog
 from playground.domain import Language
 from playground.errors import PlaygroundError
-from playground.ui.arena.board_view import KINDS, VoteBook, kind_of
+from playground.ui.arena.board_view import KINDS, VoteBook, kind_of_row
 from playground.ui.arena.export import WRITERS
 from playground.ui.owner import owner_of
 from playground.ui.words import load_words
 
 COMPARISONS = "/arena/comparisons/{name}"
 VOTES = "/arena/votes/{kind}.csv"
+_AT_ONCE = 1 << 16
 _FORMULAS = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -46,14 +49,26 @@ def download_routes(
         kind = request.path_params["kind"]
         if kind not in KINDS:
             return PlainTextResponse(f"Choose one of: {', '.join(KINDS)}.", 404)
-        rows = [row for row in await run_in_threadpool(book.rows) if kind_of(row) == kind]
-        target = io.StringIO()
-        writer = csv.writer(target, lineterminator="\n")
-        writer.writerow(rows[0] if rows else ("model_a", "model_b", "winner"))
-        writer.writerows([[_cell(value) for value in row.values()] for row in rows])
-        return _file(target.getvalue(), "text/csv", f"votes-{kind}.csv")
+        rows = (row for row in book.rows() if kind_of_row(row) == kind)
+        headers = _headers(f"votes-{kind}.csv")
+        return StreamingResponse(_csv(rows), media_type="text/csv; charset=utf-8", headers=headers)
 
     return [Route(COMPARISONS, comparison), Route(VOTES, votes)]
+
+
+def _csv(rows: Iterator[Mapping[str, Any]]) -> Iterator[str]:
+    """Lines of a table, many at a time; the names of its columns are those of the first row."""
+    target = io.StringIO()
+    writer = csv.writer(target, lineterminator="\n")
+    first = next(rows, None)
+    writer.writerow(first or ("model_a", "model_b", "winner"))
+    for row in chain([first] if first else [], rows):
+        writer.writerow([_cell(value) for value in row.values()])
+        if target.tell() > _AT_ONCE:
+            yield target.getvalue()
+            target.seek(0)
+            target.truncate()
+    yield target.getvalue()
 
 
 def _cell(value: object) -> object:
@@ -62,5 +77,8 @@ def _cell(value: object) -> object:
 
 
 def _file(content: str, media_type: str, name: str) -> Response:
-    headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
-    return Response(content, media_type=f"{media_type}; charset=utf-8", headers=headers)
+    return Response(content, media_type=f"{media_type}; charset=utf-8", headers=_headers(name))
+
+
+def _headers(name: str) -> dict[str, str]:
+    return {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}

@@ -38,8 +38,20 @@ class Pulse:
 
 
 @dataclass(frozen=True, slots=True)
+class Turn:
+    """What stands below one row of a column's chat; `text` are the person's own words, empty for a model's."""
+
+    notices: tuple[Notice, ...] = ()
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class SideCard:
-    """One column. `model` is empty while a battle is blind; `text` is the newest answer, to be copied."""
+    """One column. `model` is empty while a battle is blind; `text` is the newest answer, to be copied.
+
+    `turns` has, for every row of the column's chat, the cards below it and the person's words, if it has them; those of
+    the newest answer are `notices`.
+    """
 
     position: int
     letter: str
@@ -47,6 +59,7 @@ class SideCard:
     model: str
     text: str
     notices: tuple[Notice, ...]
+    turns: tuple[Turn, ...]
     earlier: int
     pulse: Pulse
 
@@ -62,6 +75,7 @@ def side_card(side: SideView, names: Catalog, words: Words, *, blind: bool, wind
         model="" if blind else side.model_id,
         text=answer_text(side),
         notices=side_notices(side, words, blind=blind),
+        turns=side_turns(side, words, window, blind=blind),
         earlier=max(0, len(side.messages) - window),
         pulse=side_pulse(side, name, words, blind=blind),
     )
@@ -146,17 +160,45 @@ def _outcome(side: SideView, count: int, words: Words) -> str:
 
 
 def side_notices(side: SideView, words: Words, *, blind: bool) -> tuple[Notice, ...]:
-    """The cards below a side; while a battle is blind without facts and reasons, which could tell who answers."""
+    """The cards below a side, about its newest answer."""
     if side.running:
         return ()
-    found = _notices(side, words)
+    return _shown(_notices(side, words), words, blind=blind)
+
+
+def side_turns(side: SideView, words: Words, window: int, *, blind: bool) -> tuple[Turn, ...]:
+    """What stands below each row of the column's chat, in the order of `message_view.chat_messages`."""
+    turns: list[Turn] = []
+    newest = side.messages[-1] if side.messages else None
+    for message in shown_messages(side, window, blind=blind):
+        if message.reasoning:
+            turns.append(Turn())
+        if newest is not None and message.id == newest.id and message.role == "assistant":
+            turns.append(Turn())
+            continue
+        found = _shown(message_notices(message, words), words, blind=blind)
+        told = tuple(replace(notice, retry=False) for notice in found)
+        turns.append(Turn(told, message.content if told and message.role == "user" else ""))
+    return tuple(turns)
+
+
+def reportable(side: SideView, window: int) -> frozenset[str]:
+    """Ids of the answers and decisions on display."""
+    messages = side.messages[-window:]
+    ended = {side.end.verdict.id} if isinstance(side.end, Blocked) else set()
+    decisions = {verdict.id for message in messages for verdict in message.verdicts}
+    return frozenset({message.id for message in messages} | decisions | ended)
+
+
+def _shown(notices: tuple[Notice, ...], words: Words, *, blind: bool) -> tuple[Notice, ...]:
+    """Cards as they may be shown; while a battle is blind without facts and reasons, which could tell who answers."""
     if not blind:
-        return found
+        return notices
     return tuple(
         Notice("error", words("arena.blind_failed"), next=words("arena.blind_failed_next"))
         if notice.kind == "error"
         else replace(notice, facts=(), receipt="", retry=False)
-        for notice in found
+        for notice in notices
     )
 
 

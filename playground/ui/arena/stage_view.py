@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from playground.arena.contract import MOST_SIDES, ComparisonView, Schedule, SideRequest
+from playground.arena.contract import MOST_SIDES, Arena, ComparisonView, Schedule, SideRequest
 from playground.catalog.catalog import Catalog
+from playground.errors import PlaygroundError
 from playground.ui.arena.compare_view import LEAST_SIDES, WINNERS, ArenaView, Tab
 from playground.ui.arena.side_view import LETTERS, Pulse, SideCard, model_name, side_card
 from playground.ui.chat_view import ChatView
 from playground.ui.live_view import Live
+from playground.ui.notice_view import error_notice
 from playground.ui.picker_view import Situation, model_cards
 from playground.ui.settings_view import SettingsView, settings_view
 from playground.ui.words import Words
@@ -63,8 +65,8 @@ class StageView:
     summary: str = ""
 
 
-def stage_view(view: ArenaView, catalog: Catalog, words: Words) -> StageView:
-    """The page for a view."""
+def stage_view(view: ArenaView, catalog: Catalog, words: Words, foreseen: str = "") -> StageView:
+    """The page for a view; `foreseen` is the plan for a comparison that has not begun, see `foresee`."""
     shown = view.shown
     cards = _cards(view, catalog, words)
     free = view.tab == "sides" and not view.busy
@@ -76,7 +78,7 @@ def stage_view(view: ArenaView, catalog: Catalog, words: Words) -> StageView:
         busy=view.busy,
         only=view.only,
         aim="" if view.only is None else words("arena.aimed", name=cards[view.only].name),
-        plan=_plan(shown, words) if not view.hidden else "",
+        plan="" if view.hidden else _plan(shown.comparison.schedule, words) if shown else foreseen,
         may_add=free and len(cards) < MOST_SIDES,
         may_remove=free and len(cards) > LEAST_SIDES,
         cards=cards,
@@ -95,7 +97,7 @@ def _cards(view: ArenaView, catalog: Catalog, words: Words) -> tuple[SideCard, .
     idle = Pulse(answer="", running=False, live=Live(), figures=(), outcome="")
     models = ("", "") if view.hidden else tuple(side.model_id for side in view.sides)
     return tuple(
-        SideCard(at, LETTERS[at], _seat_name(at, model, catalog, words), model, "", (), 0, idle)
+        SideCard(at, LETTERS[at], _seat_name(at, model, catalog, words), model, "", (), (), 0, idle)
         for at, model in enumerate(models)
     )
 
@@ -122,11 +124,18 @@ def _seat(view: ArenaView, request: SideRequest, catalog: Catalog, words: Words)
     return Seat(card.description, card.facts, settings_view(chosen, spec))
 
 
-def _plan(shown: ComparisonView | None, words: Words) -> str:
-    if shown is None:
+def foresee(view: ArenaView, arena: Arena, words: Words) -> str:
+    """Before the first question: whether the chosen models will answer together, or why they cannot."""
+    if view.tab != "sides" or view.shown is not None:
         return ""
-    together = shown.comparison.schedule is Schedule.TOGETHER
-    return words("arena.plan_together" if together else "arena.plan_in_turn")
+    try:
+        return _plan(arena.plan([side.model_id for side in view.sides]), words)
+    except PlaygroundError as error:
+        return error_notice(error, words).text
+
+
+def _plan(schedule: Schedule, words: Words) -> str:
+    return words("arena.plan_together" if schedule is Schedule.TOGETHER else "arena.plan_in_turn")
 
 
 def _ballot(view: ArenaView, shown: ComparisonView | None, cards: tuple[SideCard, ...], words: Words) -> Ballot:

@@ -4,7 +4,8 @@ comparisons. It keeps the contract as far as the page can see it."""
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,18 +13,22 @@ from playground.arena.contract import (
     Comparison,
     ComparisonView,
     Mode,
+    Schedule,
     Side,
     SideRequest,
     SideView,
+    Surprise,
+    SurpriseView,
     TableChoice,
     Winner,
 )
 from playground.arena.leaderboard import Leaderboard, build_leaderboard
+from playground.arena.ledger import Kind
 from playground.arena.votes import build_votes
 from playground.chat.run import Run
 from playground.chat.service import ChatService
-from playground.domain import Blocked, ChatRequest, Language
-from playground.errors import InvalidRequest, UnknownConversation
+from playground.domain import Blocked, ChatRequest, Failed, Language
+from playground.errors import InvalidRequest, OutOfMemory, UnknownConversation
 
 Row = dict[str, object]
 
@@ -40,8 +45,19 @@ class MemoryBook:
         first, second, winner = ([str(row[name]) for row in rows] for name in ("model_a", "model_b", "winner"))
         return build_leaderboard(build_votes(first, second, winner), ties=choice.ties)
 
-    def rows(self) -> Sequence[Mapping[str, Any]]:
-        return list(self.kept.values())
+    def kinds(self) -> Mapping[Kind, int]:
+        return Counter(
+            Kind(
+                "imported" if row.get("imported") else str(row["mode"]),
+                bool(row.get("tainted")),
+                str(row.get("language", "")),
+                str(row.get("category", "")),
+            )
+            for row in self.kept.values()
+        )
+
+    def rows(self) -> Iterator[Mapping[str, Any]]:
+        return iter(self.kept.values())
 
 
 class MemoryArena:
@@ -61,6 +77,16 @@ class MemoryArena:
         comparison = Comparison(owner, mode, made, language=language)
         self._kept[comparison.id] = comparison
         return comparison
+
+    def plan(self, models: Sequence[str]) -> Schedule:
+        if "too-large" in models:
+            raise OutOfMemory("This model is too large. Choose a smaller one.")
+        return Schedule.TOGETHER if len(models) < 4 else Schedule.IN_TURN
+
+    def surprise(self, owner: str, comparison_id: str, language: Language) -> SurpriseView:
+        comparison = self._find(owner, comparison_id)
+        silent = [Surprise(side.model_id, trouble=Failed("no_probabilities", "None.")) for side in comparison.sides]
+        return SurpriseView((tuple(silent),) * len(silent), ({},) * len(silent))
 
     def ask(self, owner: str, comparison_id: str, text: str, *, only: int | None = None) -> ComparisonView:
         comparison = self._find(owner, comparison_id)

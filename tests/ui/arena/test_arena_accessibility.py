@@ -49,6 +49,13 @@ def differing(tab: Tab) -> None:
     tab.page.wait_for_selector("#difference[open]")
 
 
+def surprised(tab: Tab) -> None:
+    tab.write("Hello")
+    finished(tab)
+    tab.page.click(".bar-actions .btn >> nth=2")
+    tab.page.wait_for_selector("#surprise .lens")
+
+
 def battling(tab: Tab) -> None:
     tab.page.click("#tab-battle")
     tab.page.wait_for_selector(".mystery")
@@ -74,6 +81,7 @@ STATES: dict[str, Callable[[Tab], None]] = {
     "choosing": choosing,
     "answered": answered,
     "differing": differing,
+    "surprised": surprised,
     "battling": battling,
     "voted": voted,
     "counted": counted,

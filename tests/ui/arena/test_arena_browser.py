@@ -190,7 +190,12 @@ def test_sides_are_changed_aimed_at_compared_kept_and_taken_along(
         tab.page.wait_for_selector("#difference[open] mark:has-text('Two birds')")
         assert tab.page.locator("#difference img").count() == 0
         tab.page.keyboard.press("Escape")
+        tab.page.context.grant_permissions(["clipboard-read", "clipboard-write"], origin=tab.url)
         tab.page.click(".menu summary")
+        tab.page.click("text=Copy all answers")
+        copied = tab.page.evaluate("navigator.clipboard.readText()")
+        assert copied.startswith("A: Echo\n\nTwo birds")
+        assert "One fish" in copied.split("B: ")[1]
         with tab.page.expect_download() as download:
             tab.page.click("text=Save as JSON")
         download.value.save_as(tmp_path / "comparison.json")
@@ -204,6 +209,53 @@ def test_sides_are_changed_aimed_at_compared_kept_and_taken_along(
         tab.page.wait_for_selector(".side-head")
 
 
+def test_each_answer_as_the_other_models_read_it(browser: Browser, app: Served) -> None:
+    with browser.tab(app) as tab:
+        enter(tab, "/arena/en/?models=pip,pip-fp32,echo&prompt=What+is+a+token%3F&send=1")
+        finished(tab, 3)
+        tab.page.click("button:has-text('Surprise')")
+        tab.page.wait_for_selector("#surprise[open] .lens")
+        sections = tab.page.locator("#surprise section")
+        assert sections.count() == 3
+        first = sections.nth(0)
+        assert first.locator("[aria-pressed=true]").inner_text().endswith("Pip, full precision")
+        assert "".join(first.locator(".lens .token").all_text_contents()) == answer(tab, 0)
+        assert first.locator(".inside-figures dd").count() == 3
+        first.locator(".lens .token").nth(0).focus()
+        tab.page.keyboard.press("ArrowRight")
+        card = first.locator(".surprise-card").inner_text()
+        assert "Pip, full precision: " in card
+        assert "bits" in card
+        first.locator(".surprise-reader:has-text('Echo')").click()
+        assert "shows no" in first.locator(".inside-status").inner_text() or "does not show" in first.inner_text()
+        rows = tab.page.locator(".surprise-costs tbody tr").all_inner_texts()
+        assert len(rows) == 3
+        assert "does not show" in rows[2]
+        tab.page.keyboard.press("Escape")
+        tab.page.wait_for_selector("#surprise", state="hidden")
+
+
+def test_notices_of_earlier_turns_stay_and_mistakes_are_reported(browser: Browser, app: Served) -> None:
+    with browser.tab(app) as tab:
+        enter(tab, "/arena/en/?models=echo,echo")
+        tab.write("Write to zoe.quinn@zq.example, please.")
+        finished(tab)
+        tab.page.wait_for_selector("#foot-0 .notice-redacted")
+        tab.write("Thank you.")
+        tab.page.wait_for_function("document.querySelectorAll('#chat-1 .bot-row').length === 2")
+        finished(tab)
+        tab.page.wait_for_selector("#chat-0 .bot-row .notice-redacted")
+        assert tab.page.locator("#foot-0 .notice").count() == 0
+        tab.page.click("#chat-0 .bot-row .notice-redacted button:has-text('mistake')")
+        tab.page.wait_for_selector("#chat-0 .bot-row .notice-redacted button[disabled]")
+        assert tab.page.locator("#chat-1 .bot-row .notice-redacted button[disabled]").count() == 0
+        tab.page.click("#foot-1 [aria-label^='Report: this should']")
+        tab.page.wait_for_selector("#foot-1 .flagged")
+        tab.page.reload(wait_until="domcontentloaded")
+        tab.page.wait_for_selector("#foot-1 .flagged")
+        tab.page.wait_for_selector("#chat-0 .bot-row .notice-redacted button[disabled]")
+
+
 def test_a_blocked_question_is_given_back(browser: Browser, app: Served) -> None:
     with browser.tab(app) as tab:
         enter(tab)
@@ -215,11 +267,11 @@ def test_a_blocked_question_is_given_back(browser: Browser, app: Served) -> None
 
 def test_a_dark_phone_in_vietnamese(browser: Browser, app: Served) -> None:
     with browser.tab(app, PHONE, color_scheme="dark", locale="vi") as tab:
-        enter(tab, "/arena")
+        enter(tab, "/arena/?models=pip,pip-fp32,echo,unhurried")
         assert tab.page.locator("html").get_attribute("lang") == "vi"
         assert tab.overflow() == 0
         tab.write("Thủ đô của Pháp là gì?")
-        finished(tab)
+        finished(tab, 4)
         assert tab.overflow() == 0
         tab.page.click(".segment >> nth=1")
         tab.page.wait_for_selector(".segment:nth-child(2)[aria-pressed=true]")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from playground.errors import InvalidRequest
-from playground.ui.arena.board_view import BoardView, Choice, board_view, kind_of, read_choice
+from playground.ui.arena.board_view import BoardView, Choice, board_view, kind_of_row, read_choice
 from playground.ui.words import Words, load_words
 from tests.ui.arena.memory import MemoryBook
 
@@ -90,7 +90,7 @@ def test_fewer_votes_in_one_language(book: MemoryBook, words: Words) -> None:
     ],
 )
 def test_tainted_battles_belong_to_no_kind(row: dict[str, Any], kind: str) -> None:
-    assert kind_of(row) == kind
+    assert kind_of_row(row) == kind
 
 
 @pytest.mark.parametrize(

@@ -23,9 +23,11 @@ from playground.domain import (
     Verdict,
 )  # fmt: skip
 from playground.ui.arena.compare_view import ArenaView
-from playground.ui.arena.side_view import side_notices, side_pulse
-from playground.ui.arena.stage_view import StageView, stage_view
+from playground.ui.arena.side_view import side_notices, side_pulse, side_turns
+from playground.ui.arena.stage_view import StageView, foresee, stage_view
+from playground.ui.message_view import chat_messages
 from playground.ui.words import Words
+from tests.ui.arena.memory import MemoryArena
 
 OWNER = "0" * 32
 VERDICT = Verdict(Direction.OUTPUT, Action.BLOCK, policy="own-policy-of-pip")
@@ -96,6 +98,41 @@ def test_a_notice_says_nothing_of_the_other_side(catalog: Catalog, words: Words)
     assert [[notice.kind for notice in card.notices] for card in stage.cards] == [["blocked"], []]
 
 
+WARNING = Verdict(Direction.INPUT, Action.WARN, policy="own-policy-of-pip")
+COVERED = Verdict(Direction.OUTPUT, Action.REDACT, policy="own-policy-of-pip")
+TALK = (
+    replace(USER, verdicts=(WARNING,)),
+    replace(ANSWER, id="1", verdicts=(COVERED,)),
+    Message("user", "And?"),
+    replace(ANSWER, id="2", reasoning="", finish_reason=FinishReason.LENGTH),
+    Message("user", "So?"),
+    replace(ANSWER, id="3", verdicts=(COVERED,)),
+)
+
+
+def test_notices_of_earlier_turns_stand_below_their_rows(words: Words) -> None:
+    turns = side_turns(side(messages=TALK), words, 30, blind=False)
+    kinds = [[notice.kind for notice in turn.notices] for turn in turns]
+    assert kinds == [["warned"], [], ["redacted"], [], ["stopped"], [], [], []]  # a thought has a row of its own
+    assert (turns[0].text, turns[2].text) == ("Hello", "")
+    assert turns[2].notices[0].receipt == COVERED.id
+    assert len(chat_messages(TALK, words)) == len(turns)
+    assert [bool(turn.notices) for turn in side_turns(side(messages=TALK), words, 4, blind=False)][:2] == [False, True]
+    running = side(messages=TALK, running=True)
+    assert side_turns(running, words, 30, blind=False) == turns
+
+
+def test_what_can_be_reported_is_what_is_on_display(catalog: Catalog, words: Words) -> None:
+    view = ArenaView(OWNER, (SideRequest("pip"),) * 2, named=seen(side(messages=TALK), side(1, end=Blocked(VERDICT))))
+    assert {"1", "2", "3", WARNING.id, COVERED.id, VERDICT.id} <= view.reportable
+    assert "1" not in replace(view, window=2).reportable
+    blind = ArenaView(OWNER, (), tab="battle", blind=seen(side(messages=TALK), side(1), mode=Mode.BLIND))
+    assert blind.reportable == frozenset()
+    stage = stage_view(blind, catalog, words)
+    assert not [notice for card in stage.cards for turn in card.turns for notice in turn.notices if notice.receipt]
+    assert "own-policy" not in json.dumps(asdict(stage))
+
+
 def test_nothing_identifying_while_blind(catalog: Catalog, words: Words) -> None:
     ends = (Failed("engine_error", "Pip fell over."), Blocked(VERDICT))
     sides = tuple(side(at, end=end, tokens=20, memory_bytes=9) for at, end in enumerate(ends))
@@ -129,6 +166,20 @@ def test_the_ballot_opens_when_both_have_finished(catalog: Catalog, words: Words
 @pytest.mark.parametrize(("schedule", "part"), [(Schedule.TOGETHER, "together"), (Schedule.IN_TURN, "one after")])
 def test_the_plan_is_told(schedule: Schedule, part: str, catalog: Catalog, words: Words) -> None:
     assert part in drawn(seen(side(), side(1), schedule=schedule), catalog, words).plan
+
+
+@pytest.mark.parametrize(
+    ("models", "part"), [(("pip", "echo"), "together"), (("pip",) * 4, "one after"), (("pip", "too-large"), "smaller")]
+)
+def test_the_plan_is_told_before_anything_is_asked(
+    models: tuple[str, ...], part: str, arena: MemoryArena, catalog: Catalog, words: Words
+) -> None:
+    view = ArenaView(OWNER, tuple(SideRequest(model) for model in models))
+    foreseen = foresee(view, arena, words)  # type: ignore[arg-type]
+    assert part in foreseen
+    assert stage_view(view, catalog, words, foreseen).plan == foreseen
+    battle = replace(view, tab="battle")
+    assert foresee(battle, arena, words) == ""  # type: ignore[arg-type]
 
 
 def test_a_side_can_be_aimed_at(catalog: Catalog, words: Words) -> None:

@@ -5,6 +5,7 @@
   const feet = [];
   const parts = new Map(); // position -> the nodes of a foot that change while an answer grows
   const state = { value: null, pulses: [], trigger: null, said: new Set(), logs: new Map(), scheduled: false };
+  const drawn = new WeakMap(); // row of a chat -> what stands below it
   const column = (at) => document.getElementById(`column-${at}`);
   const act = (kind, position, more = {}) => state.trigger(kind, { position, ...more });
 
@@ -107,9 +108,31 @@
     if (value.blind) return tools;
     const retry = iconButton("retry", word("arena.retry", { letter: card.letter }), () => act("retry", card.position), "calm");
     const open = iconButton("external", word("arena.detach", { letter: card.letter }), () => act("detach", card.position), "calm");
-    tools.append(retry, open);
+    tools.append(retry, ...(card.text ? [flagButton(card)] : []), open);
     for (const button of [retry, open]) button.disabled = value.busy;
     return tools;
+  };
+
+  const flagButton = (card) => {
+    const done = state.value.told.reported.includes(card.pulse.answer);
+    const button = iconButton("flag", word(done ? "report.flagged" : "report.flag"), () => {
+      if (button.getAttribute("aria-disabled")) return;
+      act("missed", card.position);
+      playground.toast(word("report.thanks"));
+    }, done ? "calm flagged" : "calm");
+    if (done) button.setAttribute("aria-disabled", "true");
+    return button;
+  };
+
+  // Notices of earlier turns stand below the rows of the chat they belong to; those of the newest answer in the foot.
+  const decorate = (row, turn) => {
+    const print = turn?.notices.length ? JSON.stringify([turn, state.value.told]) : null;
+    if ((drawn.get(row) ?? null) === print) return;
+    drawn.set(row, print);
+    row.querySelector(":scope > .extras")?.remove();
+    if (!print) return;
+    const about = { told: state.value.told, trigger: state.trigger, text: turn.text };
+    row.append(el("div", "extras", ...turn.notices.map((notice) => playground.noticeCard(notice, [], null, about))));
   };
 
   const drawFoot = (card) => {
@@ -119,8 +142,8 @@
     live.children[2].setAttribute("aria-label", word("arena.progress", { letter: card.letter }));
     const stats = el("p", "stats");
     stats.setAttribute("aria-label", word("stats.label"));
-    const about = { told: { reported: [], keeps: false }, trigger: state.trigger, text: "" };
-    const notices = card.notices.map((notice) => playground.noticeCard({ ...notice, receipt: "" }, notice.retry && !state.value.blind ? [retryButton(card)] : [], null, about));
+    const about = { told: state.value.told, trigger: state.trigger, text: "" };
+    const notices = card.notices.map((notice) => playground.noticeCard(notice, notice.retry && !state.value.blind ? [retryButton(card)] : [], null, about));
     frame.replaceChildren(live, ...notices, el("div", "side-foot", footTools(card), stats));
     parts.set(card.position, { live, stats });
   };
@@ -184,6 +207,7 @@
     state.value?.cards.forEach((card) => {
       const parent = document.querySelector(`#chat-${card.position} .message-wrap`);
       if (!parent) return;
+      [...parent.querySelectorAll(":scope > .message-row")].forEach((row, at) => decorate(row, card.turns[at]));
       playground.mendChat(parent, word("arena.log", { letter: card.letter }), state.pulses[card.position]?.running);
       playground.keepAtEnd(parent.closest("[role=log]"), logState(card.position));
     });

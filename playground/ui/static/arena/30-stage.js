@@ -70,6 +70,7 @@
     }
     if (value.comparison && !value.empty) {
       if (answered) box.append(action("differ", word("arena.differences"), () => trigger("differences", {})));
+      if (answered && !value.blind) box.append(action("lens", word("surprise.open"), () => playground.openSurprise(trigger)));
       if (answered) box.append(more(value));
       box.append(action(BAR.fresh, word(value.tab === "battle" ? "arena.fresh_battle" : "arena.fresh"), () => trigger("fresh", {}), value.busy));
     }

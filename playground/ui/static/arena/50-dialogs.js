@@ -7,14 +7,14 @@
 
   const plain = (text) => text.normalize("NFD").replace(/[\u0300-\u036f]/g, "").replace(/đ/gi, "d").toLowerCase();
 
-  const shell = (id, label, className) => {
+  const shell = (playground.dialogShell = (id, label, className) => {
     const dialog = el("dialog", `dialog ${className}`);
     dialog.id = id;
     dialog.setAttribute("aria-label", label);
     dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
     document.body.append(dialog);
     return dialog;
-  };
+  });
 
   const card = (model) => {
     const facts = el("span", "card-facts");
@@ -107,6 +107,7 @@
   const OPEN = {
     chat: (value) => location.assign(`/${document.documentElement.lang}/?c=${encodeURIComponent(value.id)}`),
     difference: (value) => difference(value.columns),
+    surprise: (value) => playground.drawSurprise(value),
     models: (value) => {
       models = value.models;
       if (chooser?.dialog.open) drawModels();

@@ -30,21 +30,7 @@
     pump();
   };
 
-  // How a token is shown and how it is said.
-  panel.glyph = (text, kind) => {
-    if (kind === "fragment") return "◌";
-    if (kind === "end") return word("inside.end");
-    if (kind === "more") return "…";
-    return text.replace(/\n/g, "↵").replace(/\t/g, "⇥").replace(/^ +| +$/g, (spaces) => "␣".repeat(spaces.length));
-  };
-  panel.spoken = (text, kind) => {
-    if (kind === "fragment") return word("inside.fragment");
-    if (kind === "end") return word("inside.end_label");
-    if (kind === "more") return word("inside.more");
-    if (kind === "control") return word("inside.control", { token: text });
-    const shown = text.replace(/\n/g, ` ${word("inside.newline")} `).trim();
-    return shown ? `“${shown}”` : word("inside.space");
-  };
+  [panel.glyph, panel.spoken] = [playground.tokenGlyph, playground.tokenSpoken];
   panel.bar = (parts) => {
     const box = el("span", "inside-bar");
     box.setAttribute("aria-hidden", "true");

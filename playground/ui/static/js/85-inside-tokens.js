@@ -32,17 +32,6 @@
       return node;
     };
 
-    const legend = () => {
-      const list = el("ul", "inside-legend");
-      list.setAttribute("aria-label", word("inside.legend"));
-      for (const level of [0, 1, 2, 3, 4]) {
-        const sample = el("span", `token token-${level}`, "abc");
-        sample.setAttribute("aria-hidden", "true");
-        list.append(el("li", "", sample, word(`inside.level_${level}`)));
-      }
-      return list;
-    };
-
     const row = (one, place) => {
       const name = el("span", "candidate-text", one.id === null ? word("inside.masked") : panel.glyph(one.text, one.kind));
       const can = one.id !== null && !one.stood;
@@ -105,29 +94,14 @@
       if (place === at) draw(known.get(place));
     };
 
-    const move = (event) => {
-      const here = buttons.indexOf(document.activeElement);
-      if (here < 0) return;
-      const last = buttons.length - 1;
-      const to = { ArrowRight: here + 1, ArrowDown: here + 1, ArrowLeft: here - 1, ArrowUp: here - 1, Home: 0, End: last }[event.key];
-      if (to === undefined) return;
-      event.preventDefault();
-      pinned = true;
-      buttons[Math.max(0, Math.min(last, to))].focus();
-    };
-
     const build = (value) => {
       tokens = value.tokens;
       buttons = tokens.map(button);
-      const lens = el("div", "lens");
-      lens.setAttribute("role", "group");
-      lens.setAttribute("aria-label", word("inside.token_list"));
-      lens.addEventListener("keydown", move);
-      lens.append(...buttons);
+      const lens = playground.tokenRow(buttons, () => (pinned = true));
       card = el("section", "inside-card");
       card.setAttribute("aria-label", word("inside.alternatives"));
       const recut = value.recut ? [el("p", "inside-status", word("inside.recut"))] : [];
-      body.replaceChildren(el("p", "hint", word("inside.tokens_intro")), legend(), ...recut, lens, card);
+      body.replaceChildren(el("p", "hint", word("inside.tokens_intro")), playground.tokenLegend(), ...recut, lens, card);
       if (buttons.length) look(0);
     };
 

@@ -1,0 +1,68 @@
+"""Looks at answers that were taken already: a model reads the same tokens once as long as nothing changes."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import replace
+
+from playground.catalog.spec import ModelSpec
+from playground.chat.answering import EngineSource
+from playground.domain import SamplingParams
+from playground.engines.contract import Engine, LegibleTokenizer, Look, Prompt, TransparentEngine
+from playground.errors import NoProbabilities
+
+_KEPT = 32
+
+
+class LookBook:
+    """Keeps the latest looks in memory. Safe to use from many threads."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[object, tuple[Look, ...]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def looks(
+        self,
+        engine: Engine,
+        spec: ModelSpec,
+        prompt: Prompt,
+        answer: Sequence[int],
+        params: SamplingParams,
+        *,
+        count: int,
+    ) -> tuple[Look, ...]:
+        """The look at every place of an answer to `prompt`, and behind its last token; see `TransparentEngine.look`.
+
+        Raises NoProbabilities and what the engine raises.
+        """
+        key = (spec.id, prompt.token_ids, tuple(answer), params, count)
+        with self._lock:
+            if key in self._kept:
+                self._kept.move_to_end(key)
+                return self._kept[key]
+        whole = replace(prompt, token_ids=(*prompt.token_ids, *answer), answered=len(answer))
+        looks = tuple(transparent(engine, spec).look(whole, params, first=0, count=count))
+        with self._lock:
+            self._kept[key] = looks
+            if len(self._kept) > _KEPT:
+                self._kept.popitem(last=False)
+        return looks
+
+
+def transparent(engine: Engine, spec: ModelSpec) -> TransparentEngine:
+    """The engine, if it shows how probable tokens are. Raises NoProbabilities."""
+    if not isinstance(engine, TransparentEngine) or not engine.capabilities.logprobs:
+        raise NoProbabilities(f"{spec.name} does not show how probable tokens are. Choose another model.")
+    return engine
+
+
+def legible(engines: EngineSource, spec: ModelSpec) -> LegibleTokenizer:
+    """The model's tokenizer, if its tokens can be shown. Raises NoProbabilities."""
+    tokenizer = engines.tokenizer(spec)
+    if not isinstance(tokenizer, LegibleTokenizer):
+        raise NoProbabilities(
+            f"{spec.name} does not show its tokens: they are made elsewhere. Choose a model that runs here."
+        )
+    return tokenizer

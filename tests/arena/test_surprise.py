@@ -1,0 +1,129 @@
+"""Answers as other models read them: where they part ways, and what the gate keeps to itself."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from playground.arena.contract import Mode, SideRequest, Surprise, SurpriseView
+from playground.arena.surprise import MOST_TOKENS
+from playground.config import Settings
+from playground.services import Services, build
+from tests import oracle
+from tests.catalogue import write_models
+
+POLICY = """
+extends = "standard"
+[detectors]
+input = []
+output = ["words", "personal_data"]
+[output]
+profanity = { action = "block", threshold = 0.5 }
+slur = { action = "block", threshold = 0.5 }
+abuse = { action = "block", threshold = 0.5 }
+email = "redact"
+"""
+Built = Callable[..., Services]
+
+
+@pytest.fixture
+def thinking(isolated: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Built]:
+    """Makes a playground of an echo and an oracle: what the latter says, what it holds possible."""
+    built: list[Services] = []
+
+    def make(says: str, *holds: str) -> Services:
+        oracle.install(monkeypatch, [says], holds)
+        (isolated / "policy.toml").write_text(POLICY, encoding="utf-8")
+        models = write_models(isolated / "models.toml", {"oracle": {"engine": "oracle"}})
+        settings = Settings(
+            data_dir=isolated / "data", models_file=models, default_model="echo", policy=str(isolated / "policy.toml")
+        )
+        built.append(build(settings))
+        return built[-1]
+
+    yield make
+    for services in built:
+        services.close()
+
+
+def read(services: Services, question: str, models: tuple[str, ...] = ("echo", "oracle")) -> SurpriseView:
+    arena = services.arena
+    comparison = arena.start("anna", Mode.NAMED, [SideRequest(name) for name in models], "en")
+    arena.ask("anna", comparison.id, question)
+    for _ in range(100):
+        view = arena.view("anna", comparison.id)
+        if not any(side.running for side in view.sides):
+            break
+        arena.wait("anna", comparison.id, view.version, 0.5)
+    return arena.surprise("anna", comparison.id, "en")
+
+
+def foreign(view: SurpriseView) -> Surprise:
+    """The echo's answer as the oracle reads it."""
+    return view.readings[0][1]
+
+
+def test_where_they_part_ways_and_what_it_would_rather_have_written(thinking: Built) -> None:
+    view = read(thinking("Good morning.", "lovely"), "Good evening.")
+    reading = foreign(view)
+    assert reading.parting == len("Good ")
+    assert reading.rather[len("Good ")].text in {"lovely", "<|im_end|>"}
+    assert reading.rather[len("Good ")].probability == pytest.approx(0.25)
+    pairs = zip("Good evening.", "Good morning.", strict=True)
+    assert set(reading.rather) == {at for at, (written, own) in enumerate(pairs) if written != own}
+    same = len("Good evening.") - len(reading.rather)
+    bits = same * 1 + len(reading.rather) * -math.log2(0.01)
+    assert reading.bits_per_token == pytest.approx(bits / len("Good evening."))
+    assert reading.bits_per_character == pytest.approx(bits / len("Good evening."))  # a token a byte
+    own = view.readings[1][1]
+    assert (own.parting, own.bits_per_token) == (None, pytest.approx(1.0))
+
+
+def test_a_side_that_shows_no_probabilities_says_so_and_is_read_all_the_same(thinking: Built) -> None:
+    view = read(thinking("Good morning.", "lovely"), "Good evening.")
+    for row in view.readings:
+        assert row[0].trouble is not None
+        assert row[0].trouble.code == "no_probabilities"
+        assert row[1].trouble is None
+    assert view.tokens_per_word[0] == {}
+    assert view.tokens_per_word[1]["en"] > 4  # a token a byte
+
+
+def test_what_the_policy_blocks_is_masked_wherever_it_would_have_stood(thinking: Built) -> None:
+    reading = foreign(read(thinking("?", "motherfucker", "zoe.quinn@zq.example", "lovely"), "You are a mothership."))
+    told = {one.text for one in reading.rather.values()}
+    assert any(one.masked for one in reading.rather.values())
+    assert told <= {"", "lovely", "<|im_end|>"}
+    assert "fuck" not in repr(reading)
+    assert "quinn" not in repr(reading)
+
+
+def test_what_only_comes_about_with_the_text_before_is_masked_too(thinking: Built) -> None:
+    reading = foreign(read(thinking("?", "fucker"), "You are a mothership, a mothership."))
+    place = len("You are a mother")
+    assert {reading.rather[at].text for at in (place, place + 1)} <= {"", "<|im_end|>"}
+
+
+def test_what_the_gate_covered_counts_in_no_figure(thinking: Built) -> None:
+    reading = foreign(read(thinking("?", "lovely"), "Write to zoe.quinn@zq.example now."))
+    hidden = [token for token in reading.tokens if token.kind == "covered"]
+    assert "".join(token.text for token in hidden) == "[e-mail removed]"
+    assert {token.probability for token in hidden} == {None}
+    assert reading.bits_per_token == pytest.approx(-math.log2(0.01))
+    places = {at for at, token in enumerate(reading.tokens) if token.kind == "covered"}
+    assert not places & set(reading.rather)
+
+
+def test_of_a_long_answer_the_beginning_is_read(thinking: Built) -> None:
+    reading = foreign(read(thinking("?", "lovely"), "long " * 200))
+    assert len(reading.tokens) == MOST_TOKENS
+    assert not reading.whole
+
+
+def test_a_side_without_an_answer_has_no_readings(thinking: Built) -> None:
+    view = read(thinking("motherfucker", "lovely"), "Good evening.")
+    assert view.readings[1] == ()
+    assert foreign(view).tokens
