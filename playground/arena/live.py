@@ -23,7 +23,9 @@ class Live:
         self.changed = threading.Condition(self.lock)
         self.kept = kept
         self.refused: Verdict | None = None
-        self.version = time.time_ns() // 1_000  # beyond any version of before a restart: nothing changes once a microsecond
+        self.version = (
+            time.time_ns() // 1_000
+        )  # beyond any version of before a restart: nothing changes once a microsecond
         self._latest: object = None
         self._owner = sides_owner
         self._chat = chat

@@ -12,6 +12,7 @@ from playground.chat.answering import EngineSource, Preparation
 from playground.chat.service import ChatService
 from playground.storage.comparisons import ComparisonStore
 from playground.storage.conversations import ConversationStore
+from playground.storage.duels import DuelStore
 from playground.storage.votes import VoteStore
 
 
@@ -29,6 +30,7 @@ class ArenaParts:
     sides: ConversationStore
     chats: ConversationStore
     comparisons: ComparisonStore
+    duels: DuelStore
     votes: VoteStore
     ring: Ring
     memory: Memory

@@ -69,12 +69,14 @@ class Standings:
             return [_row(vote) for vote in self._votes.values()]
 
     def _refresh(self) -> None:
-        """Read what was cast or changed since the last time."""
+        """Read what was cast, changed or taken back since the last time."""
         state = self._store.state()
         if state == self._state:
             return
         for vote in self._store.changed_since(self._state[1]):
             self._votes[vote.id] = vote
+        if len(self._votes) != state[0]:  # some were taken back
+            self._votes = {vote.id: vote for vote in self._store.changed_since(None)}
         self._state = state
         self._tables.clear()
 
