@@ -3,6 +3,7 @@
 PlaygroundError                      code                  HTTP
 ├── UserError                        bad_request           400   the person can mend it
 │   ├── InvalidRequest               invalid_request       400
+│   │   └── BadQuestions             bad_questions         400   a file of questions for a batch
 │   ├── UnknownModel                 unknown_model         404
 │   ├── UnknownConversation          unknown_conversation  404
 │   ├── UnknownDecision              unknown_decision      404
@@ -68,6 +69,17 @@ class InvalidRequest(UserError):
     """A field is missing, of the wrong type, or out of range; the sentence names it."""
 
     code = "invalid_request"
+
+
+class BadQuestions(InvalidRequest):
+    """A file of questions cannot be used: `reason` is a word for why, `row` where (0: the file as a whole)."""
+
+    code = "bad_questions"
+
+    def __init__(self, sentence: str, reason: str, row: int = 0) -> None:
+        super().__init__(sentence)
+        self.reason = reason
+        self.row = row
 
 
 class UnknownModel(UserError):

@@ -59,6 +59,7 @@ from playground.storage.comparisons import ComparisonStore
 from playground.storage.conversations import ConversationStore
 from playground.storage.database import Database
 from playground.storage.decisions import DecisionStore
+from playground.storage.duels import DuelStore
 from playground.storage.keys import KeyStore
 from playground.storage.migrations import migrate
 from playground.storage.reports import ReportStore
@@ -96,6 +97,7 @@ class Services:
 
     def close(self) -> None:
         """End everything: running answers are stored as interrupted, then workers and connections end."""
+        self.arena.close()
         self.chat.close()
         self.library.close()
         self.pool.close()
@@ -137,8 +139,19 @@ def build(settings: Settings, lease: Lease | None = None, *, recover: bool = Tru
         max_message_chars=settings.max_message_chars,
         max_runs=settings.max_runs,
     )
+    arena = _arena(
+        settings,
+        catalog=catalog,
+        chat=chat,
+        moderator=moderator,
+        library=library,
+        pool=pool,
+        database=database,
+        fingerprint=fingerprint,
+    )
     if recover:
         chat.recover()
+        arena.recover()
     inspector = Inspector(
         catalog=catalog, engines=pool, models=library, moderator=moderator, conversations=conversations
     )
@@ -161,16 +174,7 @@ def build(settings: Settings, lease: Lease | None = None, *, recover: bool = Tru
         library=library,
         keys=KeyStore(database),
         snapshots=snapshots,
-        arena=_arena(
-            settings,
-            catalog=catalog,
-            chat=chat,
-            moderator=moderator,
-            library=library,
-            pool=pool,
-            database=database,
-            fingerprint=fingerprint,
-        ),
+        arena=arena,
     )
 
 
@@ -196,6 +200,7 @@ def _arena(
             sides=ConversationStore(database, sides=True),
             chats=ConversationStore(database),
             comparisons=ComparisonStore(database),
+            duels=DuelStore(database),
             votes=VoteStore(database),
             ring=Ring(catalog, lambda spec: library.state(spec) in here),
             memory=MachineRoom(library.plan, library.fit_together, pool.status),

@@ -83,6 +83,7 @@ class Comparison:
     title: str = ""
     id: str = field(default_factory=new_id)
     created_at: datetime = field(default_factory=utc_now)
+    updated_at: datetime = field(default_factory=utc_now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +221,7 @@ class Arena(Protocol):
         ...
 
     def vote(self, owner: str, comparison_id: str, winner: Winner) -> ComparisonView:
-        """Vote, or change one's mind; a blind battle is revealed by its first vote.
+        """Vote, or change one's mind; a blind battle is revealed by its first vote, a pair of a batch is not.
 
         Raises InvalidRequest while a side is still writing, or for a comparison without exactly two answers.
         """
@@ -234,8 +235,12 @@ class Arena(Protocol):
         """The newest comparisons first."""
         ...
 
-    def next_duel(self, owner: str) -> ComparisonView | None:
-        """The next pair of answers of a batch to be graded, blind; None when none waits."""
+    def delete(self, owner: str, comparison_id: str) -> None:
+        """Put a comparison away, and stop its answers; it can be restored for a day. Its vote stays."""
+        ...
+
+    def restore(self, owner: str, comparison_id: str) -> None:
+        """Undo `delete`."""
         ...
 
     def surprise(self, owner: str, comparison_id: str, language: Language) -> SurpriseView:

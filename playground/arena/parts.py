@@ -13,6 +13,7 @@ from playground.chat.service import ChatService
 from playground.moderation.contract import Moderator
 from playground.storage.comparisons import ComparisonStore
 from playground.storage.conversations import ConversationStore
+from playground.storage.duels import DuelStore
 from playground.storage.votes import VoteStore
 
 
@@ -31,6 +32,7 @@ class ArenaParts:
     sides: ConversationStore
     chats: ConversationStore
     comparisons: ComparisonStore
+    duels: DuelStore
     votes: VoteStore
     ring: Ring
     memory: Memory

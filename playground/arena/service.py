@@ -6,15 +6,14 @@ retry and recovery are those of the chat. What is added here is when they start,
 
 from __future__ import annotations
 
-import threading
 import time
-from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, get_args
 
 from playground.arena.asking import Asking
 from playground.arena.ballot import fill_ballot
+from playground.arena.batches import Batches
 from playground.arena.contract import (
     MOST_SIDES,
     Comparison,
@@ -27,14 +26,16 @@ from playground.arena.contract import (
     Winner,
 )
 from playground.arena.duel import Duel
-from playground.arena.live import Live
+from playground.arena.grading import Grading
 from playground.arena.parts import ArenaParts
 from playground.arena.sides import SideMaker
-from playground.arena.sight import Sight, comparison_of, is_blind, shown_comparison, sides_owner
+from playground.arena.sight import Sight, comparison_of, is_blind, shown_comparison
 from playground.arena.standings import Standings
 from playground.arena.surprise import CrossReader, Reader
+from playground.arena.watched import Watched
 from playground.chat.incoming import check_id
-from playground.domain import Language, new_id
+from playground.chat.service import UNDO_TIME
+from playground.domain import Language, new_id, utc_now
 from playground.errors import Busy, InvalidRequest
 from playground.storage.comparisons import KeptComparison, KeptSide
 
@@ -42,7 +43,6 @@ if TYPE_CHECKING:
     from playground.arena.leaderboard import Leaderboard
 
 _LOOK_SECONDS = 1 / 15
-_MOST_LIVE = 512
 
 
 class ArenaService:
@@ -56,8 +56,9 @@ class ArenaService:
         self._sight = Sight(parts.catalog, parts.memory, parts.votes, parts.chars_per_second)
         self._cross = CrossReader(parts.engines, parts.models, parts.moderator)
         self._asking = Asking(parts, self._chat)
-        self._lock = threading.Lock()
-        self._live: OrderedDict[str, Live] = OrderedDict()
+        self._watched = Watched(parts.comparisons, self._chat)
+        self.batches = Batches(parts)
+        self.grading = Grading(parts, self.view, self._withdraw, self._watched.forget)
 
     def start(self, owner: str, mode: Mode, sides: Sequence[SideRequest], language: Language) -> Comparison:
         """A new comparison; see `contract.Arena`."""
@@ -74,7 +75,7 @@ class ArenaService:
             id=comparison_id, owner=owner, mode=mode.value, schedule=schedule.value, language=language
         )
         self._parts.comparisons.add(kept, conversations)
-        live = self._of(owner, comparison_id)
+        live = self._watched.get(owner, comparison_id)
         return shown_comparison(live.kept)
 
     def plan(self, models: Sequence[str]) -> Schedule:
@@ -83,7 +84,7 @@ class ArenaService:
 
     def ask(self, owner: str, comparison_id: str, text: str, *, only: int | None = None) -> ComparisonView:
         """Ask all sides, or one; see `contract.Arena`."""
-        live = self._of(owner, comparison_id)
+        live = self._watched.get(owner, comparison_id)
         _refuse_batch(live.kept)
         with live.lock:
             if only is not None and is_blind(live.kept):
@@ -99,7 +100,7 @@ class ArenaService:
 
     def retry(self, owner: str, comparison_id: str, position: int) -> ComparisonView:
         """Answer again on one side; while a battle is blind, only where there is no answer to judge."""
-        live = self._of(owner, comparison_id)
+        live = self._watched.get(owner, comparison_id)
         _refuse_batch(live.kept)
         with live.lock:
             kept = _side_at(live.kept, position)
@@ -118,7 +119,7 @@ class ArenaService:
 
     def stop(self, owner: str, comparison_id: str, position: int | None = None) -> None:
         """Stop one side or all."""
-        live = self._of(owner, comparison_id)
+        live = self._watched.get(owner, comparison_id)
         with live.lock:
             sides = live.kept.sides if position is None else (_side_at(live.kept, position),)
             for run in live.runs(sides):
@@ -126,7 +127,7 @@ class ArenaService:
 
     def change_side(self, owner: str, comparison_id: str, position: int, request: SideRequest | None) -> Comparison:
         """Another model on a side, one more, or one less; see `contract.Arena`."""
-        live = self._of(owner, comparison_id)
+        live = self._watched.get(owner, comparison_id)
         with live.lock:
             _refuse_batch(live.kept)
             if is_blind(live.kept):
@@ -150,19 +151,19 @@ class ArenaService:
                     self._sides.make(owner, comparison_id, request, live.kept.language, first)
                 ]
             self._parts.comparisons.put_sides(owner, comparison_id, ids)
-            self._reload(live)
+            self._watched.reload(live)
             self._asking.renew_schedule(live)
             return shown_comparison(live.kept)
 
     def view(self, owner: str, comparison_id: str) -> ComparisonView:
         """As it may be shown right now."""
-        live = self._of(owner, comparison_id)
+        live = self._watched.get(owner, comparison_id)
         with live.lock:
             return self._sight.view(live)
 
     def wait(self, owner: str, comparison_id: str, version: int, timeout: float) -> ComparisonView:
         """The view once its version is beyond `version`, or as it is after `timeout` seconds."""
-        live = self._of(owner, comparison_id)
+        live = self._watched.get(owner, comparison_id)
         deadline = time.monotonic() + timeout
         while True:
             with live.lock:
@@ -177,7 +178,7 @@ class ArenaService:
         """Vote, or change one's mind; see `contract.Arena`."""
         if winner not in get_args(Winner):
             raise InvalidRequest(f"A vote is one of: {', '.join(get_args(Winner))}.")
-        live = self._of(owner, comparison_id)
+        live = self._watched.get(owner, comparison_id)
         with live.lock:
             if not self._sight.view(live).may_vote:
                 raise InvalidRequest("You can vote when both sides have answered, once for each battle.")
@@ -187,13 +188,14 @@ class ArenaService:
             specs = [self._parts.catalog.get(side.model_id) for side in comparison.sides]
             ballot = fill_ballot(comparison, sides, specs, winner, tainted=tainted, fingerprint=self._parts.fingerprint)
             self._parts.votes.cast(ballot)
-            self._parts.comparisons.change(owner, comparison_id, winner=winner, revealed=True, tainted=tainted)
-            self._reload(live)
+            revealed = live.kept.batch is None  # those of a batch are shown when its grader has seen enough
+            self._parts.comparisons.change(owner, comparison_id, winner=winner, revealed=revealed, tainted=tainted)
+            self._watched.reload(live)
             return self._sight.view(live)
 
     def detach(self, owner: str, comparison_id: str, position: int) -> str:
         """Open a side as a normal chat: a copy of its conversation, whose id is returned. Not while blind."""
-        live = self._of(owner, comparison_id)
+        live = self._watched.get(owner, comparison_id)
         with live.lock:
             if is_blind(live.kept):
                 raise InvalidRequest("Vote first; then a side can be opened as a chat.")
@@ -206,14 +208,20 @@ class ArenaService:
         """The newest comparisons first."""
         return [shown_comparison(kept) for kept in self._parts.comparisons.listed(owner)]
 
-    def next_duel(self, owner: str) -> ComparisonView | None:
-        """The next pair of answers of a batch to be graded, blind; None when none waits."""
-        comparison_id = self._parts.comparisons.claim(owner)
-        return None if comparison_id is None else self.view(owner, comparison_id)
+    def delete(self, owner: str, comparison_id: str) -> None:
+        """Put a comparison away, and stop its answers; it can be restored for `UNDO_TIME`. Its vote stays."""
+        self.stop(owner, comparison_id)
+        self._parts.comparisons.delete(owner, comparison_id)
+        self._watched.forget([comparison_id])
+        self.recover()
+
+    def restore(self, owner: str, comparison_id: str) -> None:
+        """Undo `delete`."""
+        self._parts.comparisons.restore(owner, check_id(comparison_id))
 
     def surprise(self, owner: str, comparison_id: str, language: Language) -> SurpriseView:
         """How probable each model finds each answer; not while blind."""
-        live = self._of(owner, comparison_id)
+        live = self._watched.get(owner, comparison_id)
         with live.lock:
             if is_blind(live.kept):
                 raise InvalidRequest("Vote first; then the models can read each other's answers.")
@@ -236,32 +244,28 @@ class ArenaService:
         """A batch of questions to models. Raises UnknownModel, InvalidRequest."""
         return Duel(self._parts, questions, models)
 
+    def recover(self) -> None:
+        """For the start of the server: remove what was put away too long ago to be restored."""
+        self._parts.comparisons.purge(utc_now() - UNDO_TIME)
+
+    def close(self) -> None:
+        """Halt the batch that is being worked on."""
+        self.batches.close()
+
     @property
     def standings(self) -> Standings:
         """The votes that are kept here."""
         return self._standings
 
-    def _of(self, owner: str, comparison_id: str) -> Live:
-        """The comparison as it is looked at; raises UnknownConversation."""
-        with self._lock:
-            live = self._live.get(check_id(comparison_id))
-            if live is not None and live.kept.owner == owner:
-                self._live.move_to_end(comparison_id)
-                return live
-        kept = self._parts.comparisons.get(owner, comparison_id)
-        with self._lock:
-            live = self._live.get(comparison_id)
-            if live is None or live.kept.owner != owner:
-                live = self._live[comparison_id] = Live(kept, sides_owner(kept), self._chat)
-            for old in [name for name, one in self._live.items() if not one.running][: -_MOST_LIVE or None]:
-                if old != comparison_id:
-                    del self._live[old]
-            return live
-
-    def _reload(self, live: Live) -> None:
-        live.kept = self._parts.comparisons.get(live.kept.owner, live.kept.id)
-        live.forget()
-        live.changed.notify_all()
+    def _withdraw(self, owner: str, comparison_id: str) -> None:
+        """Take back a vote whose models are hidden."""
+        live = self._watched.get(owner, comparison_id)
+        with live.lock:
+            if not is_blind(live.kept):
+                raise InvalidRequest("The names have been shown, so this vote is final. Go on with the next pair.")
+            self._parts.votes.withdraw(comparison_id)
+            self._parts.comparisons.change(owner, comparison_id, winner=None)
+            self._watched.reload(live)
 
 
 def _refuse_batch(kept: KeptComparison) -> None:

@@ -57,6 +57,8 @@ class Sight:
             return False
         if live.kept.winner is None:
             return True
+        if live.kept.batch is not None and live.kept.revealed:
+            return False
         vote = self._votes.of_comparison(live.kept.id)
         return vote is None or vote.turns == turns(sides[0].messages)
 
@@ -97,6 +99,7 @@ def comparison_of(kept: KeptComparison) -> Comparison:
         title=kept.title,
         id=kept.id,
         created_at=kept.created_at,
+        updated_at=kept.updated_at,
     )
 
 

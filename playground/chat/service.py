@@ -30,7 +30,7 @@ from playground.domain import (
     utc_now,
 )
 from playground.errors import DetectorUnavailable, InvalidRequest
-from playground.moderation.contract import Moderator
+from playground.moderation.contract import Moderator, Screened
 from playground.storage.conversations import ConversationStore, ended
 from playground.storage.decisions import DecisionStore
 from playground.text import plain
@@ -228,23 +228,26 @@ class ChatService:
             log.warning("%d answers had been interrupted when the server ended", count)
         return count
 
+    def screen(
+        self, owner: str, text: str, language: Language = "en", *, conversation_id: str | None = None
+    ) -> Screened:
+        """Words that are kept before a model is asked, through the gate, the decision kept like any other."""
+        screened = self._moderator.check_input(text, language=language)
+        if screened.verdict is not None:
+            self._decisions.record(
+                (screened.verdict,), owner=owner, language=language, model_id="", conversation_id=conversation_id
+            )
+        return screened
+
     def close(self) -> None:
         """End what is running, marked as interrupted, and take no more questions."""
         self._runs.close()
 
     def _cleared(self, owner: str, conversation_id: str, text: str, language: Language, what: str) -> str:
         """A title or a system prompt through the gate, the decision kept like any other."""
-        screened = self._moderator.check_input(text, language=language)
-        if screened.verdict is not None:
-            self._decisions.record(
-                (screened.verdict,),
-                owner=owner,
-                language=language,
-                model_id="",
-                conversation_id=check_id(conversation_id),
-            )
-            if screened.verdict.unavailable:
-                raise DetectorUnavailable(f"The safety check could not run, so the {what} stays as it was. Try again.")
+        screened = self.screen(owner, text, language, conversation_id=check_id(conversation_id))
+        if screened.verdict is not None and screened.verdict.unavailable:
+            raise DetectorUnavailable(f"The safety check could not run, so the {what} stays as it was. Try again.")
         if screened.blocked:
             raise InvalidRequest(f"This {what} was stopped by the safety check. Change it and try again.")
         return screened.text

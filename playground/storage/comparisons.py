@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import RowMapping, and_, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, RowMapping, and_, delete, insert, select, update
 
 from playground.domain import Language, SamplingParams, new_id, utc_now
 from playground.errors import UnknownConversation
@@ -16,8 +16,7 @@ from playground.storage.records import params_of
 from playground.storage.schema import comparison_sides, comparisons, conversations
 
 MOST_LISTED = 500
-CLAIM_TIME = timedelta(minutes=30)
-"""How long a comparison of a batch stays with whoever was given it without grading it."""
+_IDS_AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +45,7 @@ class KeptComparison:
     batch: str | None = None
     id: str = field(default_factory=new_id)
     created_at: datetime = field(default_factory=utc_now)
+    updated_at: datetime = field(default_factory=utc_now)
 
 
 _COLUMNS = tuple(name for name in KeptComparison.__slots__ if name != "sides")
@@ -61,14 +61,14 @@ class ComparisonStore:
 
     def add(self, comparison: KeptComparison, conversation_ids: Sequence[str]) -> None:
         """Keep a new comparison whose sides' conversations are there already; acknowledged."""
-        record: dict[str, Any] = {name: getattr(comparison, name) for name in _COLUMNS} | {"updated_at": utc_now()}
+        record: dict[str, Any] = {name: getattr(comparison, name) for name in _COLUMNS}
         with self._database.write() as connection:
             connection.execute(insert(comparisons).values(record))
             connection.execute(insert(comparison_sides), _sides(comparison.id, conversation_ids))
 
     def get(self, owner: str, comparison_id: str) -> KeptComparison:
         """One comparison with its sides."""
-        found = select(comparisons).where(comparisons.c.id == comparison_id, comparisons.c.owner == owner)
+        found = select(comparisons).where(_visible(owner, comparison_id))
         with self._database.read() as connection:
             row = connection.execute(found).mappings().first()
             if row is None:
@@ -79,7 +79,12 @@ class ComparisonStore:
         """The newest comparisons of `owner` that were asked something, at most `MOST_LISTED`."""
         mine = (
             select(comparisons)
-            .where(comparisons.c.owner == owner, comparisons.c.title != "", comparisons.c.batch.is_(None))
+            .where(
+                comparisons.c.owner == owner,
+                comparisons.c.title != "",
+                comparisons.c.batch.is_(None),
+                comparisons.c.deleted_at.is_(None),
+            )
             .order_by(comparisons.c.updated_at.desc(), comparisons.c.id)
             .limit(MOST_LISTED)
         )
@@ -93,11 +98,7 @@ class ComparisonStore:
 
     def change(self, owner: str, comparison_id: str, **values: Any) -> None:
         """Keep other values of some columns, and that the comparison changed now; acknowledged."""
-        changed = (
-            update(comparisons)
-            .where(comparisons.c.id == comparison_id, comparisons.c.owner == owner)
-            .values(**values, updated_at=utc_now())
-        )
+        changed = update(comparisons).where(_visible(owner, comparison_id)).values(**values, updated_at=utc_now())
         with self._database.write() as connection:
             if not connection.execute(changed).rowcount:
                 raise _unknown()
@@ -109,28 +110,34 @@ class ComparisonStore:
             connection.execute(delete(comparison_sides).where(comparison_sides.c.comparison_id == comparison_id))
             connection.execute(insert(comparison_sides), _sides(comparison_id, conversation_ids))
 
-    def claim(self, owner: str) -> str | None:
-        """The id of a comparison of a batch that waits for a grade, from now on `owner`'s; None when none waits.
-
-        Whoever has one already gets that again. One that stays without a grade for `CLAIM_TIME` goes to the next.
-        """
-        open_ones = and_(comparisons.c.batch.is_not(None), comparisons.c.winner.is_(None))
-        late = utc_now() - CLAIM_TIME
-        mine = select(comparisons.c.id).where(open_ones, comparisons.c.owner == owner)
-        free = select(comparisons.c.id).where(
-            open_ones, or_(comparisons.c.owner == "", comparisons.c.updated_at < late)
-        )
+    def delete(self, owner: str, comparison_id: str) -> None:
+        """Hide a comparison until it is restored or purged; its vote stays. Pairs of a batch are not one's own."""
+        mine = and_(_visible(owner, comparison_id), comparisons.c.batch.is_(None))
         with self._database.write() as connection:
-            found = connection.scalar(mine.limit(1)) or connection.scalar(free.order_by(func.random()).limit(1))
-            if found is not None:
-                taken = update(comparisons).where(comparisons.c.id == found)
-                connection.execute(taken.values(owner=owner, updated_at=utc_now()))
-        return found
+            if not connection.execute(update(comparisons).where(mine).values(deleted_at=utc_now())).rowcount:
+                raise _unknown()
 
-    def of_batch(self, batch: str) -> set[str]:
-        """The ids of a batch's comparisons."""
-        with self._database.read() as connection:
-            return set(connection.scalars(select(comparisons.c.id).where(comparisons.c.batch == batch)))
+    def restore(self, owner: str, comparison_id: str) -> None:
+        """Bring back a deleted comparison (one that is there stays as it is)."""
+        mine = and_(comparisons.c.id == comparison_id, comparisons.c.owner == owner)
+        with self._database.write() as connection:
+            if not connection.execute(update(comparisons).where(mine).values(deleted_at=None)).rowcount:
+                raise _unknown()
+
+    def purge(self, deleted_before: datetime) -> int:
+        """Remove for good, with every word of their sides, what was deleted before that time; returns how many."""
+        late = select(comparisons.c.id).where(comparisons.c.deleted_at < deleted_before)
+        with self._database.write() as connection:
+            gone = list(connection.scalars(late))
+            for start in range(0, len(gone), _IDS_AT_ONCE):
+                part = gone[start : start + _IDS_AT_ONCE]
+                connection.execute(delete(conversations).where(conversations.c.comparison_id.in_(part)))
+                connection.execute(delete(comparisons).where(comparisons.c.id.in_(part)))
+        return len(gone)
+
+
+def _visible(owner: str, comparison_id: str) -> ColumnElement[bool]:
+    return and_(comparisons.c.id == comparison_id, comparisons.c.owner == owner, comparisons.c.deleted_at.is_(None))
 
 
 def _joined(chosen: Any) -> Any:

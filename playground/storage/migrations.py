@@ -203,6 +203,21 @@ def m007_api_keys(connection: Connection) -> None:
     )
 
 
+def m008_duels(connection: Connection) -> None:
+    """Batches by themselves, and comparisons that can be put away."""
+    _run(
+        connection,
+        """CREATE TABLE duels (
+            id VARCHAR(32) NOT NULL PRIMARY KEY,
+            models JSON NOT NULL,
+            questions JSON NOT NULL,
+            created_at TIMESTAMP WITH TIME ZONE NOT NULL
+        )""",
+        "ALTER TABLE comparisons ADD COLUMN deleted_at TIMESTAMP WITH TIME ZONE",
+        "CREATE INDEX conversations_by_comparison ON conversations (comparison_id)",
+    )
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     m001_conversations,
     m002_decisions,
@@ -211,6 +226,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     m005_reports,
     m006_comparisons,
     m007_api_keys,
+    m008_duels,
 )
 
 

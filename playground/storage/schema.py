@@ -8,7 +8,8 @@ answer ("missed"); `subject_id` is the verdict's or the message's id, and `text`
 
 A conversation with a `comparison_id` is a side of a comparison. Two comparisons of a `batch` may share a side; one of a
 batch that nobody grades at the moment has no `owner`. `votes` have one row for every comparison that was voted on, and
-those that were imported; `side_a` and `side_b` are figures and names about the answers, never their words.
+those that were imported; `side_a` and `side_b` are figures and names about the answers, never their words. `duels` are
+the batches: which models are asked which questions, as the gate let these through, with null for what it held back.
 `api_keys` has hashes of the API's keys, never a key; `used_tokens` are those of the day `used_on`.
 """
 
@@ -76,6 +77,7 @@ conversations = Table(
     Column("deleted_at", UtcDateTime),
     _id("comparison_id"),
     Index("conversations_by_owner", "owner", "updated_at"),
+    Index("conversations_by_comparison", "comparison_id"),
 )
 
 messages = Table(
@@ -168,8 +170,18 @@ comparisons = Table(
     _id("batch"),
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
+    Column("deleted_at", UtcDateTime),
     Index("comparisons_by_owner", "owner", "updated_at"),
     Index("comparisons_by_batch", "batch"),
+)
+
+duels = Table(
+    "duels",
+    metadata,
+    _id("id", primary_key=True),
+    Column("models", JSON, nullable=False),
+    Column("questions", JSON, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
 )
 
 comparison_sides = Table(

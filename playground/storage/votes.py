@@ -8,7 +8,7 @@ from datetime import datetime
 from itertools import islice
 from typing import Any, NamedTuple, Self
 
-from sqlalchemy import RowMapping, func, insert, select, update
+from sqlalchemy import RowMapping, delete, func, insert, select, update
 
 from playground.domain import new_id, utc_now
 from playground.errors import InvalidRequest
@@ -118,6 +118,11 @@ class VoteStore:
             kept = replace(vote, id=known["id"], created_at=known["created_at"], changed_at=utc_now())
             connection.execute(update(votes).where(votes.c.id == kept.id).values(kept.record()))
             return kept
+
+    def withdraw(self, comparison_id: str) -> None:
+        """Remove the vote on a comparison, if there is one; acknowledged."""
+        with self._database.write() as connection:
+            connection.execute(delete(votes).where(votes.c.comparison_id == comparison_id))
 
     def add(self, imported: Iterable[Vote]) -> int:
         """Keep votes from elsewhere, all of them or none; those that are there already stay as they are.

@@ -66,7 +66,7 @@ async def _assemble(services: Services, space: Space | None) -> FastAPI:
     for language in LANGUAGES:
         _mount(
             app,
-            build_arena(services, services.arena, services.arena.standings, language),
+            build_arena(services, services.arena, services.arena.standings, language, doorkeeper),
             f"{ARENA}/{language}",
             language,
         )

@@ -19,7 +19,7 @@ from playground.ui.island import build_island
 from playground.ui.picker_tab import PickerTab
 from playground.ui.settings_tab import SettingsTab
 from playground.ui.words import load_words
-from playground.ui.workbench.access import Doorkeeper
+from playground.ui.workbench.access import Doorkeeper, is_operator
 
 KEPT_EVENTS = 100
 SESSIONS = 500
@@ -122,7 +122,7 @@ def _wire(page: Page, context: Context, doorkeeper: Doorkeeper, demo: gr.Blocks)
 
 def _wire_foot(page: Page, doorkeeper: Doorkeeper, demo: gr.Blocks, *, temporary: bool) -> None:
     def show(request: gr.Request) -> Updates:
-        operator = request.request is not None and doorkeeper.admits(request.request)
+        operator = is_operator(request, doorkeeper)
         return conversations_tab.render_foot(page.conversations, operator=operator, temporary=temporary)
 
     demo.load(show, None, [page.conversations.foot], queue=False, **QUIET)

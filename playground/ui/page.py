@@ -28,7 +28,11 @@ WORKBENCHES = tuple(f"{ROOT}/{language}" for language in LANGUAGES)
 ARENA = "/arena"
 ARENAS = tuple(f"{ARENA}/{language}" for language in LANGUAGES)
 _ROOTS: dict[Bundle, str] = {"page": "", "workbench": ROOT, "arena": ARENA}
-_OWN_WORDS: dict[Bundle, tuple[str, ...]] = {"page": (), "workbench": ("workbench.",), "arena": ("arena.", "board.")}
+_OWN_WORDS: dict[Bundle, tuple[str, ...]] = {
+    "page": (),
+    "workbench": ("workbench.",),
+    "arena": ("arena.", "board.", "duels.", "history."),
+}
 """Sections of words that no other page needs."""
 PAGES: dict[str, tuple[Language, Bundle]] = {
     f"{root}/{code}{end}": (code, bundle) for bundle, root in _ROOTS.items() for code in LANGUAGES for end in ("", "/")

@@ -26,7 +26,7 @@ from playground.ui.picker_view import (
     found_cards,
     model_cards,
 )
-from playground.ui.workbench.access import Doorkeeper
+from playground.ui.workbench.access import Doorkeeper, is_operator
 
 LONGEST_ID = 300
 SIZES: dict[str, tuple[float | None, float | None]] = {
@@ -137,7 +137,7 @@ def showing(tab: PickerTab, context: Context, doorkeeper: Doorkeeper) -> Callabl
     """The cards for whoever asks."""
 
     def show(request: gr.Request) -> Updates:
-        return render_models(tab, context, operator=_is_operator(request, doorkeeper))
+        return render_models(tab, context, operator=is_operator(request, doorkeeper))
 
     return show
 
@@ -180,7 +180,7 @@ def _handler(
     act: Act, tab: PickerTab, context: Context, doorkeeper: Doorkeeper
 ) -> Callable[[gr.Request, gr.EventData], Updates]:
     def handler(request: gr.Request, event: gr.EventData) -> Updates:
-        operator = _is_operator(request, doorkeeper)
+        operator = is_operator(request, doorkeeper)
         try:
             if not operator:
                 raise NotTheOperator("Only whoever runs this playground can do that.")
@@ -190,7 +190,3 @@ def _handler(
         return render_models(tab, context, operator=operator, finds=finds)
 
     return handler
-
-
-def _is_operator(request: gr.Request, doorkeeper: Doorkeeper) -> bool:
-    return request.request is not None and doorkeeper.admits(request.request)

@@ -24,6 +24,7 @@ from playground.storage.comparisons import ComparisonStore
 from playground.storage.conversations import ConversationStore
 from playground.storage.database import Database
 from playground.storage.decisions import DecisionStore
+from playground.storage.duels import DuelStore
 from playground.storage.migrations import migrate
 from playground.storage.votes import VoteStore
 from tests.catalogue import write_models
@@ -158,6 +159,7 @@ def build_hall(tmp_path: Path) -> Iterator[Callable[..., Hall]]:
             sides=ConversationStore(database, sides=True),
             chats=chats,
             comparisons=ComparisonStore(database),
+            duels=DuelStore(database),
             votes=VoteStore(database),
             ring=Ring(catalog, lambda _: True),
             memory=room,
@@ -173,6 +175,7 @@ def build_hall(tmp_path: Path) -> Iterator[Callable[..., Hall]]:
 
     yield build
     for hall in built:
+        hall.arena.close()
         hall.chat.close()
         hall.database.close()
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 
 import pytest
 
-from playground.arena.contract import TableChoice
 from playground.arena.duel import Outcome, Progress
-from playground.errors import InvalidRequest, UnknownConversation, UnknownModel
+from playground.errors import InvalidRequest, UnknownModel
 from tests.arena.conftest import MODELS, Hall
 from tests.arena.test_service import Broken
 from tests.chat.conftest import OUTPUT_ONLY, Saying
@@ -25,48 +23,6 @@ def test_each_model_answers_everything_before_the_next_begins(hall: Hall) -> Non
     assert (told[-1].done, told[-1].total) == (9, 9)
     assert hall.arena.duel(QUESTIONS, MODELS[:3]).run(told.append) == outcome  # again: nothing is asked twice
     assert len(hall.engines.order) == 9
-
-
-def test_pairs_are_graded_blind_by_several_people(hall: Hall) -> None:
-    hall.arena.duel(QUESTIONS, MODELS[:2]).run(lambda _: None)
-    seen = set()
-    for owner in ("anna", "bob", "anna"):
-        view = hall.arena.next_duel(owner)
-        assert view is not None
-        assert view.may_vote
-        assert not [name for name in MODELS if name in repr(view)]
-        again = hall.arena.next_duel(owner)
-        assert again is not None
-        assert again.comparison.id == view.comparison.id  # until it is graded
-        with pytest.raises(InvalidRequest, match="batch"):
-            hall.arena.ask(owner, view.comparison.id, "And?")
-        told = hall.arena.vote(owner, view.comparison.id, "model_a")
-        assert {side.model_id for side in told.sides} == set(MODELS[:2])
-        seen.add(view.comparison.id)
-    assert len(seen) == 3
-    assert hall.arena.next_duel("anna") is None
-    assert hall.arena.leaderboard(TableChoice(modes=("duel",))).battles == 3
-    with pytest.raises(UnknownConversation):
-        hall.arena.view("carl", seen.pop())
-
-
-def test_two_people_never_get_the_same_pair(hall: Hall) -> None:
-    hall.arena.duel(QUESTIONS, MODELS[:2]).run(lambda _: None)
-    given: list[str] = []
-    gate = threading.Barrier(3)
-
-    def take(owner: str) -> None:
-        gate.wait()
-        view = hall.arena.next_duel(owner)
-        assert view is not None
-        given.append(view.comparison.id)
-
-    threads = [threading.Thread(target=take, args=(owner,)) for owner in ("anna", "bob", "carl")]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
-    assert len(set(given)) == 3
 
 
 def test_a_batch_that_was_cut_goes_on(build_hall: Callable[..., Hall]) -> None:

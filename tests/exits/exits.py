@@ -179,11 +179,13 @@ KEPT = {
     "messages.reasoning",
     "reports.text",
     "comparisons.title",
+    "duels.questions",
 }
 """Columns that hold words: cleared ones, and with `keep_flagged_text` what people reported of their own."""
 WORDLESS_COLUMNS = {
     "conversations": "id owner model_id params leaf_id comparison_id",
     "comparisons": "id owner mode schedule language winner batch",
+    "duels": "id models",
     "comparison_sides": "comparison_id conversation_id",
     "votes": "id comparison_id mode model_a model_b winner language category session prompt_hash side_a side_b",
     "messages": "id conversation_id parent_id role model_id finish_reason usage timings verdicts error",

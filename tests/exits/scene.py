@@ -8,12 +8,14 @@ both pages and every command is used. What left is kept for the exits to be sear
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import io
 import json
 import logging
 import socket
 import threading
+import time
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -299,10 +301,42 @@ class Scene:
                 person.fire(island, "report", data={"id": "0" * 32, "text": ""})
             person.fire("stage", "missed", data={"position": 0})
             person.fire("stage", "fresh")
-            for tab in ("battle", "board"):
+            for tab in ("battle", "duels", "board"):
                 person.fire("masthead", "tab", data={"tab": tab})
+            for event in ("list", "remove", "restore", "open"):
+                person.fire("history", event, data={"id": comparison})
+            self._grade(person, said)
             person.fire("board", "choose", data={"choice": {"kind": "named", "ties": "half"}})
             self._keep("arena", person)
+
+    @staticmethod
+    def _grade(person: Person, said: str) -> None:
+        """A batch of which a model says the canary, and thinks it, and whose file has it; and all that grading does."""
+        asked = (said[::-1], (TAGS[0] + said + TAGS[1] + AFTER)[::-1], "Good day."[::-1], said)
+        lines = "\n".join(json.dumps({"prompt": question}) for question in asked)
+        file = base64.b64encode(lines.encode()).decode()
+        person.fire("desk", "begin", data={"name": "some.jsonl", "data": file, "models": "cut-2,cut-3"})
+        duel = person.value("desk")["begun"]
+        assert duel
+        person.fire("desk", "list")
+        while person.value("desk")["batches"][0]["working"]:
+            time.sleep(0.05)
+            person.fire("desk", "list")
+        for event in ("halt", "go_on"):
+            person.fire("desk", event, data={"id": duel})
+        person.fire("queue", "enter", data={"id": duel})
+        for event in ("skip", "grade"):
+            assert person.value("queue")["phase"] == "grading"
+            person.fire("queue", event, data={"pair": person.value("stage")["comparison"], "winner": "a"})
+        for event in ("undo", "enter"):
+            person.fire("queue", event, data={"id": duel})
+        graded = person.value("stage")["comparison"]
+        person.fire("queue", "grade", data={"pair": graded, "winner": "b"})
+        person.fire("queue", "reveal")
+        person.fire("queue", "look", data={"id": graded})
+        assert all(card["model"] for card in person.value("stage")["cards"])
+        for event in ("results", "leave"):
+            person.fire("queue", event)
 
     @staticmethod
     def _change_sides(person: Person, text: str) -> None:

@@ -7,10 +7,8 @@ from datetime import timedelta
 
 import pytest
 
-from playground.domain import Conversation, Message, new_id, utc_now
+from playground.domain import Conversation, Message, new_id
 from playground.errors import InvalidRequest, UnknownConversation
-from playground.storage import comparisons as module
-from playground.storage.comparisons import ComparisonStore, KeptComparison
 from playground.storage.conversations import ConversationStore
 from playground.storage.database import Database
 from playground.storage.votes import Vote, VotedSide, VoteStore
@@ -87,24 +85,3 @@ def test_several_exchanges_are_kept_or_none(database: Database) -> None:
             [(Conversation("anna"), []), (Conversation("bob", id="d"), []), (Conversation("anna", id="d"), [])]
         )
     assert chats.listed("anna") == []
-
-
-def test_a_pair_that_nobody_grades_goes_to_the_next(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    sides, store = ConversationStore(database, sides=True), ComparisonStore(database)
-    side = Conversation("batch", comparison_id="b", model_id="pip")
-    sides.add(side, [])
-    kept = KeptComparison(owner="", mode="duel", schedule="in_turn", language="en", batch="b")
-    store.add(kept, [side.id, side.id])
-    assert store.of_batch("b") == {kept.id}
-    assert store.claim("anna") == kept.id
-    assert store.claim("anna") == kept.id
-    assert store.claim("bob") is None
-    monkeypatch.setattr(module, "CLAIM_TIME", timedelta(seconds=-1))
-    assert store.claim("bob") == kept.id
-    with pytest.raises(UnknownConversation):
-        store.get("anna", kept.id)
-    found = store.get("bob", kept.id)
-    assert [one.model_id for one in found.sides] == ["pip", "pip"]
-    store.change("bob", kept.id, winner="tie")
-    assert store.claim("bob") is None
-    assert found.created_at <= utc_now()

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from playground.arena.contract import MOST_SIDES, Arena, ComparisonView, Mode, SideRequest, Winner
+from playground.arena.grading import Queue
 from playground.domain import Blocked, Direction, Verdict
 from playground.errors import InvalidRequest, PlaygroundError
 from playground.review.desk import ReportDesk
@@ -15,8 +16,8 @@ from playground.ui.chat_view import Outcome
 from playground.ui.notice_view import Notice, error_notice, verdict_notice
 from playground.ui.words import Words
 
-Tab = Literal["sides", "battle", "board"]
-TABS: tuple[Tab, ...] = ("sides", "battle", "board")
+Tab = Literal["sides", "battle", "duels", "board"]
+TABS: tuple[Tab, ...] = ("sides", "battle", "duels", "board")
 LEAST_SIDES = 2
 WINDOW = 30
 """How many of the last messages each column shows at once."""
@@ -30,8 +31,9 @@ class ArenaView:
     """One browser tab of one person.
 
     `sides` are the models chosen for the next comparison, `named` and `blind` the comparisons on display in the two
-    first tabs. `only` is the side that the next question is meant for (None: all). `ticket` is the page's name for the
-    last message it sent, and `outcome` tells whether it was taken.
+    first tabs; `pair` is one of the batch `duel`, and `queue` tells how far its grading is. `only` is the side that the
+    next question is meant for (None: all). `ticket` is the page's name for the last message it sent, and `outcome`
+    tells whether it was taken.
     """
 
     owner: str
@@ -39,6 +41,9 @@ class ArenaView:
     tab: Tab = "sides"
     named: ComparisonView | None = None
     blind: ComparisonView | None = None
+    duel: str = ""
+    pair: ComparisonView | None = None
+    queue: Queue | None = None
     only: int | None = None
     window: int = WINDOW
     notice: Notice | None = None
@@ -48,7 +53,7 @@ class ArenaView:
     @property
     def shown(self) -> ComparisonView | None:
         """The comparison on display."""
-        return {"sides": self.named, "battle": self.blind, "board": None}[self.tab]
+        return {"sides": self.named, "battle": self.blind, "duels": self.pair, "board": None}[self.tab]
 
     @property
     def busy(self) -> bool:
@@ -65,7 +70,7 @@ class ArenaView:
     @property
     def hidden(self) -> bool:
         """Whether nothing may tell who answers."""
-        return self.tab == "battle" and not (self.blind is not None and self.blind.comparison.revealed)
+        return self.tab in {"battle", "duels"} and not (self.shown is not None and self.shown.comparison.revealed)
 
     @property
     def places(self) -> int:
@@ -96,12 +101,28 @@ def switched(view: ArenaView, tab: Tab, arena: Arena) -> ArenaView:
 
 
 def opened(view: ArenaView, arena: Arena, comparison_id: str) -> ArenaView:
-    """An earlier comparison, in the tab where it belongs. Raises UnknownConversation."""
-    return _showing(replace(view, notice=None, only=None), arena.view(view.owner, comparison_id))
+    """An earlier comparison, in the tab where it belongs.
+
+    Raises UnknownConversation, and InvalidRequest for a pair of a batch: these come one after the other.
+    """
+    seen = arena.view(view.owner, comparison_id)
+    if seen.comparison.mode is Mode.DUEL:
+        raise InvalidRequest("This pair belongs to a batch. Open “Batch” to grade its pairs one after the other.")
+    return _showing(replace(view, notice=None, only=None, window=WINDOW), seen)
+
+
+def without(view: ArenaView, comparison_id: str) -> ArenaView:
+    """The view after a comparison was put away."""
+    named, blind = (
+        None if seen is not None and seen.comparison.id == comparison_id else seen for seen in (view.named, view.blind)
+    )
+    return replace(view, named=named, blind=blind, notice=None, only=None)
 
 
 def closed(view: ArenaView) -> ArenaView:
     """The same models, or a new blind pair, and nothing asked yet."""
+    if view.tab == "duels":
+        return replace(view, duel="", pair=None, queue=None, notice=None)
     if view.tab == "battle":
         return replace(view, blind=None, notice=None, only=None, window=WINDOW)
     return replace(view, named=None, notice=None, only=None, window=WINDOW)
@@ -115,8 +136,8 @@ def composed(view: ArenaView, models: Sequence[str]) -> ArenaView:
 
 
 def refreshed(view: ArenaView, arena: Arena) -> ArenaView:
-    """The same comparison, read again; the notice stays."""
-    if view.shown is None:
+    """The same comparison, read again; the notice stays. A pair of a batch does not change while it is graded."""
+    if view.shown is None or view.tab == "duels":
         return view
     return _showing(view, arena.view(view.owner, view.shown.comparison.id))
 

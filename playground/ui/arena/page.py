@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import gradio as gr
 
@@ -11,15 +11,19 @@ from playground.arena.contract import Arena
 from playground.domain import Language
 from playground.errors import PlaygroundError
 from playground.services import Services
-from playground.ui.arena import board_tab, compare_tab, compare_view
+from playground.ui.arena import board_tab, compare_tab, compare_view, duels_tab, history_tab, queue_view
 from playground.ui.arena.board_tab import BoardTab
 from playground.ui.arena.board_view import VoteBook
 from playground.ui.arena.canvas import ArenaContext
 from playground.ui.arena.compare_tab import CompareTab
-from playground.ui.arena.compare_view import ArenaView
+from playground.ui.arena.compare_view import TABS, ArenaView
+from playground.ui.arena.duels_tab import DuelsTab
+from playground.ui.arena.history_tab import HistoryTab
 from playground.ui.canvas import QUIET, Canvas, Updates
 from playground.ui.island import build_island, read_field
+from playground.ui.notice_view import Notice
 from playground.ui.words import load_words
+from playground.ui.workbench.access import Doorkeeper
 
 KEPT_EVENTS = 100
 SESSIONS = 500
@@ -33,17 +37,21 @@ class ArenaPage:
 
     state: gr.State
     masthead: gr.HTML
+    history: HistoryTab
+    duels: DuelsTab
     compare: CompareTab
     board: BoardTab
 
 
-def build_arena(services: Services, arena: Arena, book: VoteBook, language: Language) -> gr.Blocks:
-    """The whole page in one language."""
+def build_arena(
+    services: Services, arena: Arena, book: VoteBook, language: Language, doorkeeper: Doorkeeper
+) -> gr.Blocks:
+    """The whole page in one language; `doorkeeper` tells who may begin a batch."""
     context = ArenaContext(services, arena, book, load_words(language))
     demo = gr.Blocks(title=context.words("arena.title"), analytics_enabled=False, fill_width=True, fill_height=True)
     with demo:
         page = _lay_out(language)
-        _wire(page, context, demo)
+        _wire(page, context, doorkeeper, demo)
     demo.state_session_capacity = SESSIONS
     demo.queue(max_size=None, default_concurrency_limit=None, api_open=False)
     # As on the page of the chat: Gradio would else sum up over 10,000 events at every end of one.
@@ -55,18 +63,24 @@ def _lay_out(language: Language) -> ArenaPage:
     state = gr.State(None)
     with gr.Column(elem_id="arena", min_width=0):
         masthead = build_island("masthead", {"language": language}, events=("tab",))
+        history = history_tab.build_history_tab()
+        duels = duels_tab.build_duels_tab()
         with gr.Column(elem_id="floor", min_width=0):
             compare = compare_tab.build_compare_tab()
         board = board_tab.build_board_tab()
-    return ArenaPage(state, masthead, compare, board)
+    return ArenaPage(state, masthead, history, duels, compare, board)
 
 
 def render(page: ArenaPage, view: ArenaView, context: ArenaContext) -> Updates:
     """The whole page for one view, the view itself included; the leaderboard is counted when it is asked for."""
-    return {page.state: view, **compare_tab.render(page.compare, view, context)}
+    return {
+        page.state: view,
+        **duels_tab.render(page.duels, view, context),
+        **compare_tab.render(page.compare, view, context),
+    }
 
 
-def _wire(page: ArenaPage, context: ArenaContext, demo: gr.Blocks) -> None:
+def _wire(page: ArenaPage, context: ArenaContext, doorkeeper: Doorkeeper, demo: gr.Blocks) -> None:
     arena, words = context.arena, context.words
 
     def settle(view: ArenaView | None, request: gr.Request) -> Updates:
@@ -89,28 +103,36 @@ def _wire(page: ArenaPage, context: ArenaContext, demo: gr.Blocks) -> None:
         return compare_view.switched(view, compare_view.read_tab(read_field(event, "tab", LONGEST_NAME)), arena)
 
     following = compare_tab.wire_following(page.compare, page.state, context)
-    components = page.compare.components
+    components = [*page.duels.components, *page.compare.components]
     following.success(settle, [page.state], [page.state, *components], queue=False, **QUIET)
     canvas = Canvas(
         context, page.state, components, lambda view: render(page, view, context), following, compare_view.failed
     )
     canvas.wire(page.masthead.tab, switch)
     compare_tab.wire_compare_tab(page.compare, canvas)
+    duels_tab.wire_duels_tab(page.duels, canvas, doorkeeper)
+    history_tab.wire_history_tab(page.history, canvas)
     board_tab.wire_board_tab(page.board, context)
     demo.load(on_load, [page.state], canvas.outputs, queue=False, **QUIET)
 
 
 def arrived(view: ArenaView, asked: Mapping[str, str], context: ArenaContext) -> ArenaView:
-    """What an address opens: `c` a comparison, `models` new columns, `tab` a tab.
+    """What an address opens: `c` a comparison, `models` new columns, `tab` a tab, `duel` a batch to grade.
 
-    Raises UnknownConversation, UnknownModel or InvalidRequest for what there is not.
+    A tab that there is not is the first one, with a notice that says so. Raises UnknownConversation, UnknownModel or
+    InvalidRequest for other things that there are not.
     """
     if wanted := asked.get("c", "")[:LONGEST_NAME]:
         return compare_view.opened(view, context.arena, wanted)
-    if tab := asked.get("tab", ""):
-        view = compare_view.switched(view, compare_view.read_tab(tab), context.arena)
-    view = compare_view.closed(view)
+    tab = asked.get("tab", "")
+    if tab == "duels" and (duel := asked.get("duel", "")[:LONGEST_NAME]):
+        return queue_view.entered(view, context.services.arena.grading, duel)
+    view = compare_view.closed(compare_view.switched(view, tab if tab in TABS else TABS[0], context.arena))
     if models := asked.get("models", ""):
         ids = [name.strip()[:LONGEST_NAME] for name in models.split(",", 10) if name.strip()]
-        return compare_view.composed(view, [context.services.catalog.get(name).id for name in ids])
-    return view
+        view = compare_view.composed(view, [context.services.catalog.get(name).id for name in ids])
+    if tab in ("", *TABS):
+        return view
+    return replace(
+        view, notice=Notice("stopped", context.words("arena.no_tab"), next=context.words("arena.no_tab_next"))
+    )

@@ -50,6 +50,7 @@ class StageView:
     """What stands on the page. `plan` says whether the models answer together or one after the other."""
 
     tab: Tab
+    duel: str
     comparison: str
     blind: bool
     empty: bool
@@ -72,13 +73,14 @@ def stage_view(view: ArenaView, catalog: Catalog, words: Words, foreseen: str = 
     free = view.tab == "sides" and not view.busy
     return StageView(
         tab=view.tab,
+        duel=view.duel,
         comparison=shown.comparison.id if shown else "",
         blind=view.hidden,
         empty=not (shown and any(side.messages for side in shown.sides)),
         busy=view.busy,
         only=view.only,
         aim="" if view.only is None else words("arena.aimed", name=cards[view.only].name),
-        plan="" if view.hidden else _plan(shown.comparison.schedule, words) if shown else foreseen,
+        plan=_told_plan(view, words, foreseen),
         may_add=free and len(cards) < MOST_SIDES,
         may_remove=free and len(cards) > LEAST_SIDES,
         cards=cards,
@@ -87,12 +89,18 @@ def stage_view(view: ArenaView, catalog: Catalog, words: Words, foreseen: str = 
     )
 
 
+def _told_plan(view: ArenaView, words: Words, foreseen: str) -> str:
+    if view.hidden or view.tab == "duels":
+        return ""
+    return _plan(view.shown.comparison.schedule, words) if view.shown else foreseen
+
+
 def _cards(view: ArenaView, catalog: Catalog, words: Words) -> tuple[SideCard, ...]:
     if view.shown is not None:
         return tuple(
             side_card(side, catalog, words, blind=view.hidden, window=view.window) for side in view.shown.sides
         )
-    if view.tab == "board":
+    if view.tab in {"duels", "board"}:
         return ()
     idle = Pulse(answer="", running=False, live=Live(), figures=(), outcome="")
     models = ("", "") if view.hidden else tuple(side.model_id for side in view.sides)

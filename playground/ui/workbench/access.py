@@ -13,6 +13,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from typing import Any, Protocol
 
 from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse, RedirectResponse, Response
@@ -90,6 +91,17 @@ class Doorkeeper:
         for session, end in list(self._sessions.items()):
             if end <= now:
                 del self._sessions[session]
+
+
+class HasRequest(Protocol):
+    """An event of a page, as Gradio hands it over."""
+
+    request: Any
+
+
+def is_operator(event: HasRequest, doorkeeper: Doorkeeper) -> bool:
+    """Whether an event of a page is the operator's."""
+    return event.request is not None and doorkeeper.admits(event.request)
 
 
 class OperatorGate:

@@ -84,7 +84,7 @@ def _lead(address: str) -> Response:
 
 def _set_cookie(answer: Response, request: Request, session: str, seconds: int) -> None:
     secure = request.url.scheme == "https"
-    answer.set_cookie(COOKIE, session, seconds, path=ROOT, secure=secure, httponly=True, samesite="strict")
+    answer.set_cookie(COOKIE, session, seconds, path="/", secure=secure, httponly=True, samesite="strict")
 
 
 def _form(words: Words, error: str = "") -> str:

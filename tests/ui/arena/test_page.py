@@ -16,6 +16,7 @@ from playground.ui.arena.canvas import ArenaContext
 from playground.ui.arena.compare_view import ArenaView
 from playground.ui.arena.page import ArenaPage, arrived, build_arena
 from playground.ui.words import Words
+from playground.ui.workbench.access import Doorkeeper
 from tests.ui.arena.conftest import settled
 from tests.ui.arena.memory import MemoryArena
 
@@ -23,7 +24,7 @@ from tests.ui.arena.memory import MemoryArena
 @pytest.fixture
 def demo(services: Services, arena: MemoryArena) -> gr.Blocks:
     async def build() -> gr.Blocks:
-        return build_arena(services, arena, arena.standings, "en")
+        return build_arena(services, arena, arena.standings, "en", Doorkeeper("", "127.0.0.1"))
 
     return asyncio.run(build())
 
@@ -74,7 +75,7 @@ def test_render_fills_exactly_what_it_declares(
 ) -> None:
     asked = settled(compare_view.sent(view, context.arena, words, text="Hi", ticket="1"), context.arena)  # type: ignore[arg-type]
     for one in (view, asked, compare_view.switched(view, "battle", context.arena)):
-        assert list(page.render(laid, one, context)) == [laid.state, *laid.compare.components]
+        assert list(page.render(laid, one, context)) == [laid.state, laid.duels.queue, *laid.compare.components]
 
 
 def test_templates_never_contain_data(demo: gr.Blocks) -> None:
@@ -97,8 +98,27 @@ def test_an_address_opens_what_it_names(context: ArenaContext, view: ArenaView, 
     for wrong, error in (
         ({"models": "pip,nothing"}, UnknownModel),
         ({"models": "pip"}, InvalidRequest),
-        ({"tab": "x"}, InvalidRequest),
+        ({"tab": "duels", "duel": "f" * 32}, UnknownConversation),
         ({"c": "f" * 32}, UnknownConversation),
     ):
         with pytest.raises(error):
             arrived(view, wrong, context)
+
+
+def test_a_tab_that_there_is_not_is_the_first_one_with_a_notice(
+    context: ArenaContext, view: ArenaView, words: Words
+) -> None:
+    for tab in ("x", "SIDES", "constructor", "b" * 5000, "<b>"):
+        there = arrived(view, {"tab": tab, "models": "pip,echo"}, context)
+        assert (there.tab, [side.model_id for side in there.sides]) == ("sides", ["pip", "echo"])
+        assert there.notice is not None
+        assert (there.notice.kind, there.notice.title) == ("stopped", words("arena.no_tab"))
+    assert arrived(view, {"tab": ""}, context).notice is None
+    assert arrived(view, {"tab": "duels"}, context).tab == "duels"
+
+
+def test_a_comparison_is_put_away_and_brought_back(context: ArenaContext, view: ArenaView, words: Words) -> None:
+    asked = compare_view.sent(view, context.arena, words, text="Hi", ticket="1")
+    assert asked.named is not None
+    assert compare_view.without(asked, asked.named.comparison.id).named is None
+    assert compare_view.without(asked, "f" * 32).named is asked.named

@@ -1,7 +1,7 @@
 // The head of the arena: the way back to the chat, the three tabs, language and theme.
 (() => {
   const { el, icon, iconButton, word } = playground;
-  const TABS = ["sides", "battle", "board"];
+  const TABS = ["sides", "battle", "duels", "board"];
 
   const languages = (current) => {
     const links = el("div", "languages");
@@ -26,7 +26,7 @@
     back.href = `/${value.language}/`;
     const tabs = el("nav", "tabs");
     tabs.setAttribute("aria-label", word("arena.tabs"));
-    const names = [word("arena.tab_sides"), word("arena.tab_battle"), word("arena.tab_board")];
+    const names = [word("arena.tab_sides"), word("arena.tab_battle"), word("arena.tab_duels"), word("arena.tab_board")];
     TABS.forEach((tab, at) => {
       const button = el("button", "tab", names[at]);
       button.id = `tab-${tab}`;
@@ -38,7 +38,10 @@
     theme.id = "theme-toggle";
     theme.append(icon("sun"));
     const right = el("div", "masthead-right", links, theme);
-    element.replaceChildren(el("header", "masthead", back, el("h1", "visually-hidden", word("arena.title")), tabs, right));
+    const earlier = iconButton("clock", word("history.open"), () => playground.openHistory(), "history-toggle");
+    earlier.id = "history-toggle";
+    const left = el("div", "masthead-left", back, earlier);
+    element.replaceChildren(el("header", "masthead", left, el("h1", "visually-hidden", word("arena.title")), tabs, right));
     playground.markTab = (chosen) => {
       TABS.forEach((tab, at) => {
         if (tab === chosen) tabs.children[at].setAttribute("aria-current", "page");

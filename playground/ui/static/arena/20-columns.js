@@ -209,12 +209,16 @@
       if (!parent) return;
       [...parent.querySelectorAll(":scope > .message-row")].forEach((row, at) => decorate(row, card.turns[at]));
       playground.mendChat(parent, word("arena.log", { letter: card.letter }), state.pulses[card.position]?.running);
-      playground.keepAtEnd(parent.closest("[role=log]"), logState(card.position));
+      if (state.value.tab !== "duels") playground.keepAtEnd(parent.closest("[role=log]"), logState(card.position));
     });
   };
   const logState = (at) => {
     if (!state.logs.has(at)) state.logs.set(at, { atEnd: true });
     return state.logs.get(at);
+  };
+  // Answers of a batch have ended long ago, so they are read from their beginning.
+  const readFromTheTop = () => {
+    for (const log of document.querySelectorAll(".side-chat [role=log]")) log.scrollTop = 0;
   };
   const schedule = () => {
     if (state.scheduled) return;
@@ -229,6 +233,7 @@
     Object.assign(state, { value, trigger });
     state.pulses = value.cards.map((card) => card.pulse);
     if (value.busy) for (const log of state.logs.values()) log.atEnd = true;
+    else if (arrived && value.tab === "duels") readFromTheTop();
     value.cards.forEach((_, at) => draw(at));
     const row = document.getElementById("columns");
     row.tabIndex = row.scrollWidth > row.clientWidth ? 0 : -1; // what scrolls can be scrolled by keyboard

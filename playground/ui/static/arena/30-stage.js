@@ -10,8 +10,10 @@
     const url = new URL(location.href);
     const before = url.href;
     const set = (name, text) => (text ? url.searchParams.set(name, text) : url.searchParams.delete(name));
-    set("c", value.tab === "board" ? "" : value.comparison);
-    set("tab", value.tab === "board" || (value.tab === "battle" && !value.comparison) ? value.tab : "");
+    const apart = ["duels", "board"].includes(value.tab);
+    set("c", apart ? "" : value.comparison);
+    set("tab", apart || (value.tab === "battle" && !value.comparison) ? value.tab : "");
+    set("duel", value.tab === "duels" ? value.duel : "");
     if (value.comparison || value.tab !== "sides") url.searchParams.delete("models");
     for (const once of ["prompt", "send"]) url.searchParams.delete(once);
     if (url.href !== before) history[first ? "replaceState" : "pushState"](null, "", url);
@@ -72,7 +74,7 @@
       if (answered) box.append(action("differ", word("arena.differences"), () => trigger("differences", {})));
       if (answered && !value.blind) box.append(action("lens", word("surprise.open"), () => playground.openSurprise(trigger)));
       if (answered) box.append(more(value));
-      box.append(action(BAR.fresh, word(value.tab === "battle" ? "arena.fresh_battle" : "arena.fresh"), () => trigger("fresh", {}), value.busy));
+      if (value.tab !== "duels") box.append(action(BAR.fresh, word(value.tab === "battle" ? "arena.fresh_battle" : "arena.fresh"), () => trigger("fresh", {}), value.busy));
     }
     return box;
   };
@@ -128,6 +130,7 @@
       bar(element, value);
       playground.drawColumns(value, trigger);
       playground.drawBallot(value, trigger);
+      playground.drawQueue(value);
       if (value.tab === "board") playground.openBoard();
       if (value.busy) trigger("follow", {});
       if (first) {
@@ -143,7 +146,7 @@
   });
   document.addEventListener("keydown", (event) => {
     const typing = /^(INPUT|TEXTAREA|SELECT)$/.test(document.activeElement?.tagName ?? "");
-    if (typing || event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
+    if (typing || event.repeat || event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
     if (event.key === "/") {
       event.preventDefault();
       playground.focusComposer();

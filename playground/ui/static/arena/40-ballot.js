@@ -9,7 +9,8 @@
     return () => state.value && draw();
   };
 
-  const vote = (winner) => state.trigger("vote", { winner });
+  // A pair of a batch is graded by its queue, which goes on with the next one.
+  const vote = (winner) => (state.value.tab === "duels" ? playground.gradePair(winner) : state.trigger("vote", { winner }));
 
   const choice = (name, at) => {
     const { ballot } = state.value;

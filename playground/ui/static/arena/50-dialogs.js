@@ -1,11 +1,9 @@
 // What opens over the columns: the list of models for one of them, and the words in which answers differ.
 (() => {
-  const { el, icon, iconButton, word } = playground;
+  const { el, icon, iconButton, word, plain } = playground;
   let chooser = null;
   let models = [];
   let send;
-
-  const plain = (text) => text.normalize("NFD").replace(/[\u0300-\u036f]/g, "").replace(/đ/gi, "d").toLowerCase();
 
   const shell = (playground.dialogShell = (id, label, className) => {
     const dialog = el("dialog", `dialog ${className}`);

@@ -1,22 +1,8 @@
 // The conversations of this person: search, open, rename in place, delete with undo, grouped by day.
 (() => {
   const { el, icon, iconButton, word } = playground;
-  const DAY = 86400000;
   let trigger, list, search, value;
   let timer = 0;
-
-  const midnight = (date) => new Date(date.getFullYear(), date.getMonth(), date.getDate()).getTime();
-
-  const group = (seconds) => {
-    const date = new Date(seconds * 1000);
-    const age = Math.round((midnight(new Date()) - midnight(date)) / DAY);
-    if (age <= 0) return word("conversations.today");
-    if (age === 1) return word("conversations.yesterday");
-    if (age <= 7) return word("conversations.week");
-    if (age <= 30) return word("conversations.month");
-    const text = new Intl.DateTimeFormat(document.documentElement.lang, { month: "long", year: "numeric" }).format(date);
-    return text[0].toUpperCase() + text.slice(1);
-  };
 
   const closeDrawer = () => document.documentElement.classList.remove("drawer");
 
@@ -75,8 +61,8 @@
     let name = null;
     let items = null;
     for (const item of value.items) {
-      if (group(item.updated) !== name) {
-        name = group(item.updated);
+      if (playground.dayGroup(item.updated) !== name) {
+        name = playground.dayGroup(item.updated);
         items = el("ul");
         const heading = el("h2", "conversation-group", name);
         list.append(heading, items);

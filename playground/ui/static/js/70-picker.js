@@ -1,13 +1,12 @@
 // The model picker: a button with the model's name, and a dialog with search, filters, cards, and the way to more models.
 (() => {
-  const { el, icon, iconButton, word, announce } = playground;
+  const { el, icon, iconButton, word, announce, plain } = playground;
   const POLL_MS = 700;
   const HERE = ["loaded", "loading", "ready"];
   let shown = { models: [] };
   let value, trigger, dialog, query, chips, grid, button, poll;
   let filter = "";
 
-  const plain = (text) => text.normalize("NFD").replace(/[\u0300-\u036f]/g, "").replace(/đ/gi, "d").toLowerCase();
   const hit = (model) => plain([model.name, model.id, model.family, model.description, ...model.tags.flat(), ...model.facts.flat()].join(" "));
   const passes = (model) => !filter || (filter === "here" ? HERE.includes(model.state) : model.tags.some(([tag]) => tag === filter));
   const matches = () =>
