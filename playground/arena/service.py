@@ -162,6 +162,7 @@ class ArenaService:
         deadline = time.monotonic() + timeout
         while True:
             with live.lock:
+                self._catch_up(live, at_once=False)
                 view = self._sight.view(live)
                 left = deadline - time.monotonic()
                 if view.version > version or left <= 0:
@@ -238,7 +239,17 @@ class ArenaService:
         return self._standings
 
     def _of(self, owner: str, comparison_id: str) -> Live:
-        """The comparison as it is looked at; raises UnknownConversation."""
+        """The comparison as it is looked at, and as it is by now; raises UnknownConversation."""
+        live = self._known(owner, comparison_id)
+        self._catch_up(live, at_once=True)
+        return live
+
+    def _catch_up(self, live: Live, *, at_once: bool) -> None:
+        if self._chat.shared:
+            with live.lock:
+                live.catch_up(self._parts.comparisons, at_once=at_once)
+
+    def _known(self, owner: str, comparison_id: str) -> Live:
         with self._lock:
             live = self._live.get(check_id(comparison_id))
             if live is not None and live.kept.owner == owner:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Self
 
-from sqlalchemy import RowMapping, func, insert, select, update
+from sqlalchemy import Connection, RowMapping, func, insert, select, update
 
 from playground.domain import new_id, utc_now
 from playground.errors import InvalidRequest
@@ -71,8 +71,21 @@ class Vote:
         return values | {"side_a": asdict(self.side_a), "side_b": asdict(self.side_b)}
 
 
+_TURN = "votes"
+"""Whoever writes votes does so alone, in all processes: their times of change then grow as they become visible."""
+
+
+def _later_than_all(connection: Connection) -> datetime:
+    """Now, or just after the latest change, whatever the clocks of the processes say."""
+    latest = connection.scalar(select(func.max(votes.c.changed_at)))
+    return utc_now() if latest is None else max(utc_now(), latest + timedelta(microseconds=1))
+
+
 class VoteStore:
-    """Every method raises StorageError when the database cannot do its work."""
+    """`changed_at` of a vote is set when it is kept.
+
+    Every method raises StorageError when the database cannot do its work.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -82,15 +95,17 @@ class VoteStore:
 
         Raises InvalidRequest when there is a vote about earlier answers.
         """
-        with self._database.write() as connection:
+        with self._database.write(alone=_TURN) as connection:
             same = select(votes).where(votes.c.comparison_id == vote.comparison_id)
             known = connection.execute(same).mappings().first()
+            now = _later_than_all(connection)
             if known is None:
+                vote = replace(vote, changed_at=now)
                 connection.execute(insert(votes).values(vote.record()))
                 return vote
             if known["turns"] != vote.turns:
                 raise InvalidRequest("You voted before the newest question. Start another battle to vote again.")
-            kept = replace(vote, id=known["id"], created_at=known["created_at"], changed_at=utc_now())
+            kept = replace(vote, id=known["id"], created_at=known["created_at"], changed_at=now)
             connection.execute(update(votes).where(votes.c.id == kept.id).values(kept.record()))
             return kept
 
@@ -100,9 +115,10 @@ class VoteStore:
         Returns how many are new.
         """
         rows = [vote.record() for vote in imported]
-        with self._database.write() as connection:
+        with self._database.write(alone=_TURN) as connection:
+            now = _later_than_all(connection)
             known = set(connection.scalars(select(votes.c.id).where(votes.c.imported)))
-            fresh = [row for row in rows if row["id"] not in known]
+            fresh = [row | {"changed_at": now} for row in rows if row["id"] not in known]
             if fresh:
                 connection.execute(insert(votes), fresh)
         return len(fresh)
