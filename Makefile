@@ -17,6 +17,7 @@ install: .venv/.app
 # Three processes, a file of tests at a time; some cases are listed from sets, whose order both must agree on.
 test: install-dev lint
 	sh tests/install-browser.sh
+	sh tests/install-servers.sh
 	PYTHONHASHSEED=0 $(BIN)/python -m pytest -n 3 --dist loadfile $(PYTEST_ARGS)
 
 test-extended: install-dev .venv/llama/.done .venv/zerogpu/.done

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
@@ -20,6 +21,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 from playground.errors import ConfigError
 
 PREFIX = "PLAYGROUND_"
+_PASSWORD = re.compile(r"(?<=://)([^:/@]*):.*@")
 OnAsk = Literal["auto", "always", "never"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 Device = Literal["auto", "cpu", "cuda"]
@@ -28,6 +30,11 @@ ApiKeys = Literal["auto", "required", "off"]
 
 def _setting(default: Any, help: str, low: float | None = None, high: float | None = None) -> Any:
     return field(default=default, metadata={"help": help, "low": low, "high": high})
+
+
+def _address(default: str, help: str) -> Any:
+    """A setting that may have a password in it: shown without, and with one read from the environment only."""
+    return field(default=default, repr=False, metadata={"help": help, "low": None, "high": None, "address": True})
 
 
 def _secret(help: str) -> Any:
@@ -42,7 +49,13 @@ class Settings:
     host: str = _setting("127.0.0.1", "address to listen on")
     port: int = _setting(7860, "port to listen on (0: any free one)", 0, 65535)
     data_dir: Path = _setting(Path("data"), "folder for the database")
-    database_url: str = _setting("", "SQLAlchemy address of the database (empty: SQLite in the data folder)")
+    database_url: str = _address(
+        "", "address of the database, as postgresql://name@server/database (empty: SQLite in the data folder)"
+    )
+    process_lease_seconds: int = _setting(
+        10, "how long an app process may be silent before others on its database end its answers", 1, 3600
+    )
+    fingerprint_key: str = _secret("secret that stored hashes are keyed with (empty: a file in the data folder)")
     models_file: Path | None = _setting(None, "TOML file with further models for the catalogue")
     hub_endpoint: str = _setting("https://huggingface.co", "address of the hub that models are fetched from")
     offline: bool = _setting(False, "ask no hub; use the models that are here (true or false)")
@@ -104,7 +117,7 @@ def load_settings(arguments: Sequence[str] | None = None, environment: Mapping[s
     values = _from_file(Path(path)) if path else _from_file(Path("playground.toml"), optional=True)
     values |= _from_environment(env)
     values |= {
-        name: _convert(name, value, f"--{name.replace('_', '-')}")
+        name: _public(name, _convert(name, value, f"--{name.replace('_', '-')}"), f"--{name.replace('_', '-')}")
         for name, value in options.items()
         if value is not None
     }
@@ -175,7 +188,10 @@ def _from_file(path: Path, *, optional: bool = False) -> dict[str, Any]:
         raise ConfigError(f"The settings file {path} cannot be read: {error}") from error
     for name in set(table) & set(_secrets()):
         raise ConfigError(f"{path}: {name} is a secret; it is read from the environment only, {PREFIX}{name.upper()}.")
-    return {_known(name, str(path)): _convert(name, value, str(path)) for name, value in table.items()}
+    return {
+        _known(name, str(path)): _public(name, _convert(name, value, str(path)), str(path))
+        for name, value in table.items()
+    }
 
 
 def _from_environment(env: Mapping[str, str]) -> dict[str, Any]:
@@ -185,6 +201,22 @@ def _from_environment(env: Mapping[str, str]) -> dict[str, Any]:
         _known(name, f"the environment ({PREFIX}{name.upper()})"): _convert(name, value, f"{PREFIX}{name.upper()}")
         for name, value in found.items()
     }
+
+
+def _public(name: str, value: Any, source: str) -> Any:
+    """The value, if others may see it, as they see command lines and files. Raises ConfigError for a password."""
+    item = next(item for item in fields(Settings) if item.name == name)
+    if item.metadata.get("address") and without_password(value) != value:
+        raise ConfigError(
+            f"{source}: {name} has a password in it. Put the address into {PREFIX}{name.upper()}, or the "
+            "password alone into PGPASSWORD."
+        )
+    return value
+
+
+def without_password(address: str) -> str:
+    """An address as it may be shown."""
+    return _PASSWORD.sub(r"\1:***@", address)
 
 
 def _known(name: str, source: str) -> str:

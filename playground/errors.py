@@ -43,6 +43,7 @@ PlaygroundError                      code                  HTTP
 │   ├── DetectorUnavailable          detector_unavailable  503
 │   └── PolicyError                  bad_policy            500
 ├── StorageError                     storage_error         503
+│   └── DatabaseUnreachable          database_unreachable  503   the database's server is away for a while
 └── InternalError                    internal_error        500   nobody thought of it
 
 `str(error)` is a sentence for the person who sees it, with the next step. It never quotes people's words.
@@ -355,6 +356,12 @@ class StorageError(PlaygroundError):
 
     code = "storage_error"
     http_status = 503
+
+
+class DatabaseUnreachable(StorageError):
+    """The database's server cannot be reached, or takes nobody more; what cannot be stored now can be stored later."""
+
+    code = "database_unreachable"
 
 
 class InternalError(PlaygroundError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
@@ -22,9 +23,10 @@ from playground.catalog.machine import read_machine
 from playground.catalog.own_rows import FILE as OWN_ROWS
 from playground.catalog.spec import ModelSpec
 from playground.chat.inspection import Inspector
+from playground.chat.processes import Processes
 from playground.chat.service import ChatService
 from playground.config import Settings
-from playground.domain import Direction
+from playground.domain import Direction, new_id
 from playground.engines.architectures import native_types
 from playground.engines.choice import Setup, choose_device, choose_engine, read_setup
 from playground.engines.contract import EngineOptions, Progress
@@ -44,7 +46,7 @@ from playground.library.equipment import Equipment, Loaded
 from playground.library.library import Library, ModelState
 from playground.library.memory import MemoryPlanner
 from playground.moderation.contract import Moderator, TextModel
-from playground.moderation.fingerprint import Fingerprint, load_key
+from playground.moderation.fingerprint import KEY_FILE, SHORTEST_SECRET, Fingerprint, derive_key, load_key
 from playground.moderation.guard_models.rows import GUARDS, load_guards
 from playground.moderation.moderator import PolicyModerator, equip
 from playground.moderation.own_rules import FILE as RULES_FILE
@@ -61,10 +63,15 @@ from playground.storage.database import Database
 from playground.storage.decisions import DecisionStore
 from playground.storage.duels import DuelStore
 from playground.storage.keys import KeyStore
+from playground.storage.marks import MarkStore
 from playground.storage.migrations import migrate
+from playground.storage.processes import ProcessStore
 from playground.storage.reports import ReportStore
+from playground.storage.sessions import SessionStore
 from playground.storage.snapshots import Snapshots
+from playground.storage.usage import UsageStore
 from playground.storage.votes import VoteStore
+from playground.storage.writing import WritingStore
 from playground.text_models import EngineTextModel, Prepare
 
 log = logging.getLogger(__name__)
@@ -89,6 +96,8 @@ class Services:
     arena: ArenaService
     keys: KeyStore
     snapshots: Snapshots | None = None
+    usage: UsageStore | None = None
+    sessions: SessionStore | None = None
 
     @property
     def lasting(self) -> bool:
@@ -122,13 +131,15 @@ def build(settings: Settings, lease: Lease | None = None, *, recover: bool = Tru
     guard_pool = _guard_pool(settings, policy, lease)
     text_models = _text_models(settings, lambda: catalog, guard_pool, partial(library.prepare, fetch=False))
     detectors = choose_detectors(settings, text_models)
-    fingerprint = Fingerprint(load_key(settings.data_dir))
+    fingerprint = Fingerprint(_fingerprint_key(settings))
     moderator = equip(policy, detectors, fingerprint)
     if (settings.data_dir / RULES_FILE).exists() and OwnRulesDetector.name not in policy.detectors[Direction.OUTPUT]:
         log.warning("the policy %s does not use %s: %s is not in force", policy.name, OwnRulesDetector.name, RULES_FILE)
     snapshots = _snapshots(settings)
     database = open_database(settings)
+    _check_key(database, fingerprint)
     decisions, conversations = DecisionStore(database), ConversationStore(database)
+    processes = ProcessStore(database, new_id(), timedelta(seconds=settings.process_lease_seconds))
     chat = ChatService(
         catalog=catalog,
         engines=pool,
@@ -138,6 +149,7 @@ def build(settings: Settings, lease: Lease | None = None, *, recover: bool = Tru
         decisions=decisions,
         max_message_chars=settings.max_message_chars,
         max_runs=settings.max_runs,
+        neighbours=Processes(processes, WritingStore(database, processes), conversations) if database.shared else None,
     )
     arena = _arena(
         settings,
@@ -175,6 +187,8 @@ def build(settings: Settings, lease: Lease | None = None, *, recover: bool = Tru
         keys=KeyStore(database),
         snapshots=snapshots,
         arena=arena,
+        usage=UsageStore(database, processes, fingerprint) if database.shared else None,
+        sessions=SessionStore(database) if database.shared else None,
     )
 
 
@@ -208,6 +222,24 @@ def _arena(
             max_models=settings.max_models,
         )
     )
+
+
+def _fingerprint_key(settings: Settings) -> bytes:
+    if not settings.fingerprint_key:
+        return load_key(settings.data_dir)
+    if len(settings.fingerprint_key) < SHORTEST_SECRET:
+        raise ConfigError(f"fingerprint_key has fewer than {SHORTEST_SECRET} characters. Choose a longer secret.")
+    return derive_key(settings.fingerprint_key)
+
+
+def _check_key(database: Database, fingerprint: Fingerprint) -> None:
+    """Raises ConfigError when other processes on this database make other hashes of the same texts."""
+    if database.shared and not MarkStore(database).agrees("fingerprint", fingerprint("playground")):
+        database.close()
+        raise ConfigError(
+            "This database was used with another key for its hashes than this process has. Give all processes the "
+            f"same PLAYGROUND_FINGERPRINT_KEY, or the same {KEY_FILE} in their data folders."
+        )
 
 
 def _options(settings: Settings) -> EngineOptions:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Collection
 
 _BIDI = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _NOT_TEXT = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202d\u202e\ufffe\uffff]")
@@ -20,6 +21,8 @@ def _without_marks() -> dict[int, str | None]:
 
 
 _FOLDED = _without_marks()
+FOLDED_LETTERS: Collection[int] = _FOLDED.keys()
+"""Code points of the letters that `fold` takes accents from, and of the marks that it leaves out."""
 
 
 def plain(text: str) -> str:

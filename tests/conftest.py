@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.hub_stand_in import HubStandIn
+from tests.postgres import PostgresServer
 
 LOOPBACK = {"127.0.0.1", "::1", "localhost", "0.0.0.0"}
 
@@ -45,3 +46,11 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[HubStandIn]:
     with HubStandIn() as server:
         yield server
         close_session()  # the Hub's own library keeps its connections for the whole process
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A PostgreSQL for all tests of this process, started by the first that needs it."""
+    server = PostgresServer()
+    yield server
+    server.close()

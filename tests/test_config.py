@@ -15,6 +15,8 @@ SAMPLES: dict[str, tuple[str, object]] = {
     "port": ("8001", 8001),
     "data_dir": ("elsewhere", Path("elsewhere")),
     "database_url": ("sqlite:///x.db", "sqlite:///x.db"),
+    "process_lease_seconds": ("3", 3),
+    "fingerprint_key": ("k" * 16, "k" * 16),
     "models_file": ("more.toml", Path("more.toml")),
     "hub_endpoint": ("https://hub.example", "https://hub.example"),
     "offline": ("true", True),

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import logging
-import threading
-import time
-from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from playground.api.accounts import Accounts, LocalAccounts, today
 from playground.config import Settings
 from playground.domain import utc_now
 from playground.errors import LimitReached, StorageError
 from playground.storage.keys import ApiKey, KeyStore
+from playground.storage.usage import Standing
 
 log = logging.getLogger(__name__)
 
-_MINUTE = 60.0
-_MOST_KNOWN = 4096
 _WHEN_FULL_SECONDS = 2.0
 
 
@@ -28,16 +25,6 @@ class Caller:
 
     owner: str
     key: ApiKey | None = None
-
-
-@dataclass(slots=True)
-class _Account:
-    """What one caller did lately. `tokens` are those of the day `day`, of visitors without a key only."""
-
-    times: deque[float] = field(default_factory=deque)
-    running: int = 0
-    day: str = ""
-    tokens: int = 0
 
 
 class Ticket:
@@ -54,75 +41,47 @@ class Ticket:
 
 
 class Limits:
-    """Counts of this process; the tokens of a key are kept in the database and count for every process.
+    """Limits over `accounts` (None: this process alone); the tokens of a key are kept with the key, in the database.
 
     Requests per minute are those of the last 60 seconds. 0 in the settings is no limit.
     """
 
-    def __init__(self, settings: Settings, keys: KeyStore, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, settings: Settings, keys: KeyStore, accounts: Accounts | None = None) -> None:
         self._settings = settings
         self._keys = keys
-        self._clock = clock
-        self._accounts: dict[str, _Account] = {}
-        self._lock = threading.Lock()
+        self._accounts = accounts or LocalAccounts()
 
     def admit(self, caller: Caller) -> Ticket:
-        """Let a request begin. Raises LimitReached, with what was reached and when to come again."""
+        """Let a request begin. Raises LimitReached, with what was reached and when to come again; StorageError."""
         key, settings = caller.key, self._settings
         often = (key.requests_per_minute if key else None) or settings.api_requests_per_minute
         much = (key.tokens_per_day if key else None) or settings.api_tokens_per_day
         at_once = (key.concurrent if key else None) or settings.api_concurrent
-        with self._lock:
-            now = self._clock()
-            account = self._account(caller.owner, now)
-            used = key.used_tokens if key and key.used_on == _today() else 0 if key else account.tokens
+
+        def check(standing: Standing) -> None:
+            used = key.used_tokens if key and key.used_on == today() else 0 if key else standing.tokens
             if much and used >= much:
                 raise LimitReached(
                     f"The {much:,} tokens of today are used up. Come back tomorrow (UTC).", _until_tomorrow()
                 )
-            if at_once and account.running >= at_once:
+            if at_once and standing.running >= at_once:
                 raise LimitReached(
                     f"{at_once:,} requests are going on already. Wait for one to end.", _WHEN_FULL_SECONDS
                 )
-            if often and len(account.times) >= often:
-                wait = account.times[len(account.times) - often] + _MINUTE - now
-                raise LimitReached(f"More than {often:,} requests in a minute. Wait {max(1, round(wait))} s.", wait)
-            account.times.append(now)
-            account.running += 1
-        return Ticket(lambda tokens: self._leave(caller, tokens))
+            if standing.wait > 0:
+                seconds = max(1, round(standing.wait))
+                raise LimitReached(f"More than {often:,} requests in a minute. Wait {seconds} s.", standing.wait)
 
-    def _account(self, owner: str, now: float) -> _Account:
-        if len(self._accounts) >= _MOST_KNOWN:
-            idle = [name for name, one in self._accounts.items() if not one.running and not _fresh(one, now)]
-            for name in idle:
-                del self._accounts[name]
-        account = self._accounts.setdefault(owner, _Account())
-        while account.times and account.times[0] <= now - _MINUTE:
-            account.times.popleft()
-        if account.day != _today():
-            account.day, account.tokens = _today(), 0
-        return account
+        ticket = self._accounts.enter(caller.owner, often, check)
+        return Ticket(lambda tokens: self._leave(caller, ticket, tokens))
 
-    def _leave(self, caller: Caller, tokens: int) -> None:
-        with self._lock:
-            account = self._account(caller.owner, self._clock())
-            account.running -= 1
-            account.tokens += tokens
-        if caller.key is not None:
-            try:
+    def _leave(self, caller: Caller, ticket: str, tokens: int) -> None:
+        try:
+            self._accounts.leave(caller.owner, ticket, tokens)
+            if caller.key is not None:
                 self._keys.count(caller.key.id, tokens)
-            except StorageError:
-                log.warning("the tokens of key %s could not be counted", caller.key.id)
-
-
-def _fresh(account: _Account, now: float) -> bool:
-    """Whether anything of it still counts."""
-    recent = bool(account.times) and account.times[-1] > now - _MINUTE
-    return recent or (account.tokens > 0 and account.day == _today())
-
-
-def _today() -> str:
-    return utc_now().date().isoformat()
+        except StorageError:
+            log.warning("%d tokens of %s could not be counted", tokens, caller.key.id if caller.key else "a visitor")
 
 
 def _until_tomorrow() -> float:

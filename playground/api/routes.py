@@ -24,13 +24,14 @@ from playground.api.errors import (
     problem_of_validation,
     problem_of_verdict,
 )
-from playground.api.limits import Limits
+from playground.api.limits import Caller, Limits, Ticket
 from playground.api.moderations import moderate
 from playground.api.protocol import ChatBody, ModerationBody, Sampling, TextBody
 from playground.api.requests import chat_params, read_prompt, read_turns, refuse_unsupported, text_params
 from playground.api.sse import Asked, EventStream, WholeAnswer
 from playground.catalog.spec import ModelSpec
 from playground.chat.completions import CompletionRequest
+from playground.chat.run import Run
 from playground.domain import Blocked, Direction, Language, Message, SamplingParams
 from playground.errors import PlaygroundError
 from playground.services import Services
@@ -92,7 +93,7 @@ class _Routes:
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        self._limits = Limits(services.settings, services.keys)
+        self._limits = Limits(services.settings, services.keys, services.usage)
         self._created = int(time.time())
         self.router = APIRouter()
         for path, handler, method in (
@@ -157,9 +158,15 @@ class _Routes:
             choices=body.n or 1,
             language=_language(request),
         )
-        ticket = self._limits.admit(request.state.caller)
+        runs, ticket = await run_in_threadpool(self._begin, asked, request.state.caller)
+        answer = Asked(spec.id, form, runs, ticket, scored=params.logprobs is not None, counted=_counted(body))
+        return EventStream(answer) if body.stream else WholeAnswer(answer)
+
+    def _begin(self, asked: CompletionRequest, caller: Caller) -> tuple[tuple[Run, ...], Ticket]:
+        """Runs that are going on, and their ticket. Raises Refused when the gate says no to what was sent."""
+        ticket = self._limits.admit(caller)
         try:
-            runs = await run_in_threadpool(self._services.chat.complete, asked)
+            runs = self._services.chat.complete(asked)
         except BaseException:
             ticket.close()
             raise
@@ -167,8 +174,7 @@ class _Routes:
         if isinstance(end, Blocked) and end.verdict.direction is Direction.INPUT:
             ticket.close()
             raise Refused(problem_of_verdict(end.verdict))
-        answer = Asked(spec.id, form, runs, ticket, scored=params.logprobs is not None, counted=_counted(body))
-        return EventStream(answer) if body.stream else WholeAnswer(answer)
+        return runs, ticket
 
     def _model(self, spec: ModelSpec, loaded: set[str]) -> dict[str, Any]:
         return {

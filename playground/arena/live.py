@@ -11,8 +11,11 @@ from playground.arena.contract import SideView
 from playground.arena.pace import CHARS_PER_SECOND, advance, caught_up, common_pace
 from playground.chat.run import Run, RunSnapshot
 from playground.chat.service import ChatService
+from playground.chat.thread import end_of
 from playground.domain import Blocked, Failed, Finished, FinishReason, Message, Verdict
-from playground.storage.comparisons import KeptComparison, KeptSide
+from playground.storage.comparisons import ComparisonStore, KeptComparison, KeptSide, SideStamp
+
+CATCH_UP_SECONDS = 0.25
 
 
 class Live:
@@ -23,14 +26,15 @@ class Live:
         self.changed = threading.Condition(self.lock)
         self.kept = kept
         self.refused: Verdict | None = None
-        # Beyond any version of before a restart: nothing changes once in a microsecond.
-        self.version = time.time_ns() // 1_000
+        self.version = 0
         self._latest: object = None
         self._owner = sides_owner
         self._chat = chat
         self._runs: dict[str, Run] = {}
         self._read: dict[str, tuple[tuple[str, bool], tuple[Message, ...]]] = {}
         self._shown: float | None = None
+        self._stamp: Sequence[SideStamp] | None = None
+        self._caught_up = 0.0
         self._at = 0.0
 
     @property
@@ -48,6 +52,29 @@ class Live:
         """Read everything again: the sides are others."""
         self._read.clear()
 
+    def catch_up(self, comparisons: ComparisonStore, *, at_once: bool) -> None:
+        """Read what another app process changed since the last time: the comparison, its sides, who is writing there.
+
+        `at_once`: however short ago that time is. Raises StorageError, UnknownConversation.
+        """
+        now = time.monotonic()
+        if not at_once and now - self._caught_up < CATCH_UP_SECONDS:
+            return
+        self._caught_up = now
+        stamp = comparisons.stamp(self.kept.owner, self.kept.id)
+        if stamp == self._stamp:
+            return
+        self.kept = comparisons.get(self.kept.owner, self.kept.id)
+        self.forget()
+        for conversation_id, leaf_id in ((row.conversation_id, row.leaf_id) for row in stamp):
+            run = self._chat.active(self._owner, conversation_id)
+            if run is not None:
+                self._runs[conversation_id] = run
+            elif conversation_id in self._runs and self._runs[conversation_id].message_id != leaf_id:
+                del self._runs[conversation_id]  # asked elsewhere since, and answered
+        self._stamp = stamp
+        self.changed.notify_all()
+
     def runs(self, sides: Sequence[KeptSide]) -> list[Run]:
         """The runs that go on in these sides."""
         found = [self._runs.get(side.conversation_id) for side in sides]
@@ -60,7 +87,7 @@ class Live:
         # The state is read before the messages: what ends in between is read again the next time.
         snapshot = None if run is None else run.snapshot()
         messages = self._messages(kept.conversation_id, run, snapshot)
-        view = SideView(position, kept.model_id, messages, running=False, end=_end_of(messages))
+        view = SideView(position, kept.model_id, messages, running=False, end=_end(messages))
         if self.refused is not None:
             view = replace(view, end=Blocked(self.refused))
         elif snapshot is not None:
@@ -99,7 +126,8 @@ class Live:
         """The version of this content: a new one if it is not what was seen the last time."""
         if content != self._latest:
             self._latest = content
-            self.version += 1
+            # Beyond any version of before a restart, and of another process: nothing changes once a microsecond.
+            self.version = max(self.version + 1, time.time_ns() // 1_000)
         return self.version
 
 
@@ -117,18 +145,9 @@ def answered(side: SideView) -> bool:
     return last.role == "assistant" and bool(last.content.strip()) and last.finish_reason in reasons
 
 
-def _end_of(messages: Sequence[Message]) -> Blocked | Finished | Failed | None:
+def _end(messages: Sequence[Message]) -> Blocked | Finished | Failed | None:
     """How an answer ended that was written before anybody looked."""
-    last = messages[-1] if messages else None
-    if last is None or last.role != "assistant" or last.finish_reason is None:
-        return None
-    blocking = next((verdict for verdict in last.verdicts if verdict.action == "block"), None)
-    if last.finish_reason is FinishReason.CONTENT_FILTER and blocking is not None:
-        return Blocked(blocking)
-    if last.error:
-        return Failed(last.error, "")
-    figures = {name: value for name in ("usage", "timings") if (value := getattr(last, name)) is not None}
-    return Finished(last.finish_reason, dropped_messages=last.dropped_messages, verdicts=last.verdicts, **figures)
+    return end_of(messages[-1]) if messages else None
 
 
 def _with_figures(view: SideView, snapshot: RunSnapshot | None, memory_bytes: int) -> SideView:

@@ -167,6 +167,7 @@ class ArenaService:
         deadline = time.monotonic() + timeout
         while True:
             with live.lock:
+                self._watched.catch_up(live, at_once=False)
                 view = self._sight.view(live)
                 left = deadline - time.monotonic()
                 if view.version > version or left <= 0:

@@ -25,7 +25,18 @@ class Watched:
         self._live: OrderedDict[str, Live] = OrderedDict()
 
     def get(self, owner: str, comparison_id: str) -> Live:
-        """The comparison as it is looked at. Raises UnknownConversation."""
+        """The comparison as it is looked at, and as it is by now. Raises UnknownConversation."""
+        live = self._known(owner, comparison_id)
+        self.catch_up(live, at_once=True)
+        return live
+
+    def catch_up(self, live: Live, *, at_once: bool) -> None:
+        """Take in what another app process did to a comparison; `at_once`: however short ago that was done last."""
+        if self._chat.shared:
+            with live.lock:
+                live.catch_up(self._store, at_once=at_once)
+
+    def _known(self, owner: str, comparison_id: str) -> Live:
         with self._lock:
             live = self._live.get(check_id(comparison_id))
             if live is not None and live.kept.owner == owner:

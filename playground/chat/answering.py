@@ -8,12 +8,13 @@ import traceback
 from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Protocol, cast
 
 from playground.catalog.spec import ModelSpec
 from playground.chat import prompting
 from playground.chat.draft import Draft
-from playground.chat.keeping import AnswerStore, Unkept
+from playground.chat.keeping import AnswerStore, Unkept, keep_trying
 from playground.chat.run import Run
 from playground.domain import (
     Direction,
@@ -164,14 +165,16 @@ class Answerer:
                         return
 
     def _record(self, run: Run, task: Task, draft: Draft) -> None:
+        record = partial(
+            self._decisions.record,
+            draft.verdicts,
+            owner=run.owner,
+            language=task.language,
+            model_id=task.spec.id,
+            conversation_id=task.conversation_id,
+        )
         try:
-            self._decisions.record(
-                draft.verdicts,
-                owner=run.owner,
-                language=task.language,
-                model_id=task.spec.id,
-                conversation_id=task.conversation_id,
-            )
+            keep_trying(record, run)
         except StorageError:  # the answer's own end is what the person is told about
             log.warning("the decisions about message %s could not be stored", task.answer.id)
 

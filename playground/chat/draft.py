@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from playground.chat.keeping import AnswerStore
+from playground.chat.keeping import AnswerStore, keep_trying
 from playground.chat.reasoning import Kind, Part, ReasoningSplitter
 from playground.chat.run import Run
 from playground.chat.token_trail import TokenTrail
@@ -109,7 +109,7 @@ class Draft:
             timings=timings,
             verdicts=verdicts,
         )
-        self._store.finish(stored)
+        keep_trying(lambda: self._store.finish(stored), self._run)
         if self._blocked:
             self._run.emit(Blocked(self._blocked, usage, verdicts))
         else:
@@ -119,7 +119,7 @@ class Draft:
         """Store what was released with the error's code, then tell the watchers its sentence."""
         stored = replace(self._released(), finish_reason=reason, verdicts=self._told, error=error.code)
         try:
-            self._store.finish(stored)
+            keep_trying(lambda: self._store.finish(stored), self._run)
         except StorageError:
             log.warning("run %s: the end of a failed answer could not be stored", self._run.id)
         self._run.emit(Failed(error.code, str(error)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 from playground.chat.run import Run
@@ -17,10 +17,12 @@ class Line:
 
     Next is the run whose owner has the fewest runs before it, those that go on included; of two such runs the one whose
     owner's turn is longer ago, and then the one that came first. So somebody with a hundred questions delays nobody
-    else by more than the answers that are being written.
+    else by more than the answers that are being written. `elsewhere` tells how many runs an owner has in other
+    processes: they count as runs before its next one.
     """
 
-    def __init__(self, places: int, longest: int) -> None:
+    def __init__(self, places: int, longest: int, elsewhere: Callable[[], Mapping[str, int]] = dict) -> None:
+        self._elsewhere = elsewhere
         self._free = places
         self._served: Counter[str] = Counter()
         self._turn = 0
@@ -94,6 +96,7 @@ class Line:
     def _order(self) -> None:
         """Work out whose turn is next."""
         before = Counter(self._served)
+        before.update(self._elsewhere())
         ranks = {}
         for run in self._waiting:
             ranks[run.id] = before[run.owner]

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from playground.chat.line import Line
+from playground.chat.neighbours import Alone, Neighbours
 from playground.chat.run import Run
 from playground.domain import Failed, FinishReason, Queued
 from playground.errors import Busy, InternalError
@@ -25,11 +26,13 @@ _TURN_SECONDS = 0.05
 class Runs:
     """At most one run per conversation, each in a thread of its own, `places` of them working at the same time.
 
-    A run that ended can be followed for `KEPT_SECONDS` more, as long as it is among the `MOST_KEPT` latest.
+    A run that ended can be followed for `KEPT_SECONDS` more, as long as it is among the `MOST_KEPT` latest. The
+    conversations are shared with `neighbours`; places, and the line for them, are those of this process.
     """
 
-    def __init__(self, places: int) -> None:
-        self._line = Line(places, places * WAITING_PER_PLACE)
+    def __init__(self, places: int, neighbours: Neighbours | None = None) -> None:
+        self.neighbours = neighbours or Alone()
+        self._line = Line(places, places * WAITING_PER_PLACE, self.neighbours.loads)
         self._lock = threading.Lock()
         self._claimed: dict[str, Run | object] = {}
         self._threads: dict[str, threading.Thread] = {}
@@ -37,10 +40,11 @@ class Runs:
         self._closed = False
 
     @contextmanager
-    def claim(self, conversation_id: str) -> Iterator[None]:
+    def claim(self, conversation_id: str, owner: str | None = None) -> Iterator[None]:
         """Keep the conversation for one run to come; it is free again when the body ends without `launch`.
 
-        Raises Busy when an answer is already being written there, or the server is closing.
+        `owner`: whose it is, for one that is stored, which other processes know as well. Raises Busy when an answer is
+        already being written there, or the server is closing; StorageError.
         """
         claim = object()
         with self._lock:
@@ -51,6 +55,8 @@ class Runs:
                 raise Busy("An answer is already being written in this conversation. Wait for it, or stop it first.")
             self._claimed[conversation_id] = claim
         try:
+            if owner is not None:
+                self.neighbours.claim(owner, conversation_id, claim)
             yield
         finally:
             self._free(conversation_id, claim)
@@ -89,6 +95,8 @@ class Runs:
         with self._lock:
             self._claimed[conversation_id] = run
             self._threads[run.id] = thread
+        if run.conversation_id is not None:
+            self.neighbours.begin(run, conversation_id)
         try:
             thread.start()
         except RuntimeError:  # the system has no thread left
@@ -107,10 +115,12 @@ class Runs:
                 self._ended.pop(run_id, None)
 
     def active(self, owner: str, conversation_id: str) -> Run | None:
-        """The run that is writing in this conversation of `owner`, if there is one."""
+        """The run that is writing in this conversation of `owner`, if there is one. Raises StorageError."""
         with self._lock:
             run = self._claimed.get(conversation_id)
-        return run if isinstance(run, Run) and run.owner == owner and not run.done else None
+        if isinstance(run, Run) and run.owner == owner and not run.done:
+            return run
+        return self.neighbours.active(owner, conversation_id)
 
     def get(self, owner: str, run_id: str) -> Run | None:
         """A run of `owner` by its id, going on or ended not long ago."""
@@ -129,6 +139,7 @@ class Runs:
         deadline = time.monotonic() + timeout
         for thread in threads:
             thread.join(max(0.0, deadline - time.monotonic()))
+        self.neighbours.close()
 
     def _work(self, run: Run, conversation_id: str, work: Callable[[Run], None], after: Run | None) -> None:
         try:
@@ -145,6 +156,7 @@ class Runs:
             self._free(conversation_id, run)
 
     def _free(self, conversation_id: str, holder: Run | object) -> None:
+        self.neighbours.release(conversation_id, holder)
         with self._lock:
             if self._claimed.get(conversation_id) is holder:
                 del self._claimed[conversation_id]

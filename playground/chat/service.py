@@ -15,6 +15,7 @@ from playground.chat.answering import Answerer, EngineSource, Preparation, Task
 from playground.chat.completions import CompletionRequest, Completions
 from playground.chat.incoming import check_id, checked, clean_prompt, title_of
 from playground.chat.intake import Exchange, Intake, Refusal
+from playground.chat.neighbours import Neighbours
 from playground.chat.run import Run
 from playground.chat.runs import Runs
 from playground.chat.thread import Thread, branch, newest_leaf, versions
@@ -43,7 +44,8 @@ UNDO_TIME = timedelta(days=1)
 
 class ChatService:
     """The use cases of a chat. Safe to use from many threads; `owner` is whoever the conversations belong to.
-    `models` makes a model ready before it is asked (None: every model is).
+    `models` makes a model ready before it is asked (None: every model is); `neighbours` are other processes on the same
+    database (None: there are none).
 
     Every method that takes a conversation raises UnknownConversation when `owner` has none with that id, and any
     method may raise StorageError.
@@ -60,6 +62,7 @@ class ChatService:
         decisions: DecisionStore,
         max_message_chars: int,
         max_runs: int,
+        neighbours: Neighbours | None = None,
     ) -> None:
         self._catalog = catalog
         self._moderator = moderator
@@ -67,7 +70,7 @@ class ChatService:
         self._decisions = decisions
         self._limit = max_message_chars
         self._intake = Intake(moderator, conversations)
-        self._runs = Runs(max_runs)
+        self._runs = Runs(max_runs, neighbours)
         self._answerer = Answerer(engines, models, moderator, conversations, decisions)
         self._completions = Completions(
             catalog=catalog,
@@ -101,8 +104,8 @@ class ChatService:
         requests = [checked(request, self._limit) for request in requests]
         ids = [request.conversation_id or new_id() for request in requests]
         with ExitStack() as claims:
-            for conversation_id in ids:
-                claims.enter_context(self._runs.claim(conversation_id))
+            for request, conversation_id in zip(requests, ids, strict=True):
+                claims.enter_context(self._runs.claim(conversation_id, request.owner))
             prepared = self._intake.prepare(requests, ids)
             if isinstance(prepared, Refusal):
                 return self._refused(requests, prepared)
@@ -123,6 +126,11 @@ class ChatService:
     def active(self, owner: str, conversation_id: str) -> Run | None:
         """The run that is writing in this conversation, if there is one."""
         return self._runs.active(owner, conversation_id)
+
+    @property
+    def shared(self) -> bool:
+        """Whether other processes may write in the same conversations."""
+        return self._runs.neighbours.shared
 
     def run(self, owner: str, run_id: str) -> Run | None:
         """A run by its id: going on, or ended within the last minute."""
@@ -221,7 +229,11 @@ class ChatService:
         return self._store.restore(owner, check_id(conversation_id))
 
     def recover(self) -> int:
-        """For the start of the server: mark answers that nobody writes any more as interrupted; returns how many."""
+        """For the start of the server: mark answers that nobody writes any more as interrupted; returns how many.
+
+        Where processes share a database, those of one that was killed follow when it counts as dead.
+        """
+        self._runs.neighbours.start()
         self._store.purge(utc_now() - UNDO_TIME)
         count = self._store.mark_interrupted()
         if count:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from playground.chat.run import Run
-from playground.domain import Conversation, Message
+from playground.domain import Blocked, Conversation, Failed, Finished, FinishReason, Message
 
 Parents = Mapping[str, str | None]
 """Message id -> id of the message before it (None: a first message), oldest first."""
@@ -53,3 +53,16 @@ def newest_leaf(parents: Parents, message_id: str) -> str:
             below.add(child)
             newest = child
     return newest
+
+
+def end_of(last: Message) -> Blocked | Finished | Failed | None:
+    """How a stored answer ended, as the event that ended it; None for one without an end, and for a question."""
+    if last.role != "assistant" or last.finish_reason is None:
+        return None
+    blocking = next((verdict for verdict in last.verdicts if verdict.action == "block"), None)
+    if last.finish_reason is FinishReason.CONTENT_FILTER and blocking is not None:
+        return Blocked(blocking)
+    if last.error:
+        return Failed(last.error, "")
+    figures = {name: value for name in ("usage", "timings") if (value := getattr(last, name)) is not None}
+    return Finished(last.finish_reason, dropped_messages=last.dropped_messages, verdicts=last.verdicts, **figures)

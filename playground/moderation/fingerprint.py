@@ -11,6 +11,7 @@ from playground.errors import StorageError
 
 KEY_FILE = "fingerprint.key"
 _KEY_BYTES = 32
+SHORTEST_SECRET = 16
 
 
 class Fingerprint:
@@ -25,22 +26,23 @@ class Fingerprint:
         return hashlib.blake2b(data, key=self._key, digest_size=16).hexdigest()
 
 
+def derive_key(secret: str) -> bytes:
+    """The key that a secret of the operator stands for."""
+    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).digest()
+
+
 def load_key(folder: Path) -> bytes:
     """The key in that folder; made, readable by its owner only, when there is none.
 
-    Raises StorageError when it can be neither read nor written, or is damaged.
+    Of processes that start at the same time one makes it, and nobody sees half of it. Raises StorageError when it can
+    be neither read nor written, or is damaged.
     """
     path = folder / KEY_FILE
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        try:
-            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:
-            key = path.read_bytes()
-        else:
-            key = secrets.token_bytes(_KEY_BYTES)
-            with os.fdopen(handle, "wb") as file:
-                file.write(key)
+        if not path.exists():
+            _make(path)
+        key = path.read_bytes()
     except OSError as error:
         raise StorageError(
             f"The key file {path} cannot be used ({error.strerror}). Choose another folder with --data-dir."
@@ -48,3 +50,18 @@ def load_key(folder: Path) -> bytes:
     if len(key) != _KEY_BYTES:
         raise StorageError(f"The key file {path} is damaged. Move it away; stored hashes then match no text any more.")
     return key
+
+
+def _make(path: Path) -> None:
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    try:
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(secrets.token_bytes(_KEY_BYTES))
+        try:
+            os.link(draft, path)
+        except FileExistsError:
+            pass  # another process was quicker
+        except OSError:  # a disk that knows no links
+            draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)

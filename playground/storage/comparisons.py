@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, RowMapping, and_, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, and_, delete, insert, select, update
 
 from playground.domain import Language, SamplingParams, new_id, utc_now
 from playground.errors import UnknownConversation
 from playground.storage.database import Database
 from playground.storage.records import params_of
-from playground.storage.schema import comparison_sides, comparisons, conversations
+from playground.storage.schema import comparison_sides, comparisons, conversations, writing
 
 MOST_LISTED = 500
 _IDS_AT_ONCE = 500
@@ -27,6 +27,16 @@ class KeptSide:
     model_id: str
     params: SamplingParams | None
     system_prompt: str
+
+
+class SideStamp(NamedTuple):
+    """A side at one moment: equal as long as nothing happened. `run_id` is that of the answer being written there."""
+
+    conversation_id: str
+    leaf_id: str | None
+    run_id: str | None
+    side_changed: datetime
+    changed: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +85,22 @@ class ComparisonStore:
                 raise _unknown()
             return _comparison(row, connection.execute(_joined(comparisons.c.id == comparison_id)).mappings().all())
 
+    def stamp(self, owner: str, comparison_id: str) -> list[SideStamp]:
+        """Changes whenever a side is asked, answered or put in another's place, or the comparison voted on, by
+        whichever process.
+        """
+        side = (comparison_sides.c.conversation_id, conversations.c.leaf_id, writing.c.run_id)
+        told = (
+            select(*side, conversations.c.updated_at, comparisons.c.updated_at)
+            .join(comparison_sides, comparison_sides.c.comparison_id == comparisons.c.id)
+            .join(conversations, conversations.c.id == comparison_sides.c.conversation_id)
+            .outerjoin(writing, writing.c.conversation_id == conversations.c.id)
+            .where(comparisons.c.id == comparison_id, comparisons.c.owner == owner)
+            .order_by(comparison_sides.c.position)
+        )
+        with self._database.read() as connection:
+            return [SideStamp(*row) for row in connection.execute(told)]
+
     def listed(self, owner: str) -> list[KeptComparison]:
         """The newest comparisons of `owner` that were asked something, at most `MOST_LISTED`."""
         mine = (
@@ -98,15 +124,13 @@ class ComparisonStore:
 
     def change(self, owner: str, comparison_id: str, **values: Any) -> None:
         """Keep other values of some columns, and that the comparison changed now; acknowledged."""
-        changed = update(comparisons).where(_visible(owner, comparison_id)).values(**values, updated_at=utc_now())
         with self._database.write() as connection:
-            if not connection.execute(changed).rowcount:
-                raise _unknown()
+            _change(connection, owner, comparison_id, values)
 
     def put_sides(self, owner: str, comparison_id: str, conversation_ids: Sequence[str]) -> None:
         """Let these conversations be the sides from now on; acknowledged."""
-        self.change(owner, comparison_id)
         with self._database.write() as connection:
+            _change(connection, owner, comparison_id, {})
             connection.execute(delete(comparison_sides).where(comparison_sides.c.comparison_id == comparison_id))
             connection.execute(insert(comparison_sides), _sides(comparison_id, conversation_ids))
 
@@ -138,6 +162,12 @@ class ComparisonStore:
 
 def _visible(owner: str, comparison_id: str) -> ColumnElement[bool]:
     return and_(comparisons.c.id == comparison_id, comparisons.c.owner == owner, comparisons.c.deleted_at.is_(None))
+
+
+def _change(connection: Connection, owner: str, comparison_id: str, values: Mapping[str, Any]) -> None:
+    changed = update(comparisons).where(_visible(owner, comparison_id)).values(**values, updated_at=utc_now())
+    if not connection.execute(changed).rowcount:
+        raise _unknown()
 
 
 def _joined(chosen: Any) -> Any:

@@ -14,7 +14,7 @@ from playground.domain import Conversation, FinishReason, Message, SamplingParam
 from playground.errors import UnknownConversation
 from playground.storage.database import Database
 from playground.storage.records import conversation_of, conversation_record, message_of, message_record
-from playground.storage.schema import conversations, messages
+from playground.storage.schema import conversations, messages, writing
 from playground.text import fold
 
 MOST_LISTED = 1000
@@ -63,8 +63,9 @@ class ConversationStore:
                 *([] if known.title else ["title"]),
             )
             self._change(connection, conversation.owner, conversation.id, {name: record[name] for name in names})
-        for turn in turns:
-            connection.execute(insert(messages).values(message_record(turn) | {"conversation_id": conversation.id}))
+        if turns:
+            rows = [message_record(turn) | {"conversation_id": conversation.id} for turn in turns]
+            connection.execute(insert(messages), rows)
 
     def get(self, owner: str, conversation_id: str) -> Conversation:
         """One conversation of `owner`.
@@ -146,17 +147,22 @@ class ConversationStore:
             )
 
     def finish(self, answer: Message) -> None:
-        """Keep an answer as it ended; acknowledged. An answer that has an end already keeps it."""
+        """Keep an answer as it ended; acknowledged. An answer that has an end already keeps it.
+
+        But for one that was taken for interrupted: another app process may have thought that this one was gone.
+        """
         record = message_record(answer)
+        open_ended = or_(_unfinished(), messages.c.finish_reason == FinishReason.INTERRUPTED.value)
         with self._database.write() as connection:
-            connection.execute(update(messages).where(_unfinished(), messages.c.id == answer.id).values(record))
+            connection.execute(update(messages).where(open_ended, messages.c.id == answer.id).values(record))
 
     def mark_interrupted(self) -> int:
         """Give every unfinished answer its end, with the text it has; returns how many there were.
 
-        For the start of the server: whoever was writing them is gone.
+        Except where a process holds the conversation (see `storage.writing`): whoever wrote the others is gone.
         """
-        ended = update(messages).where(_unfinished()).values(finish_reason=FinishReason.INTERRUPTED.value)
+        held = exists().where(writing.c.conversation_id == messages.c.conversation_id)
+        ended = update(messages).where(_unfinished(), ~held).values(finish_reason=FinishReason.INTERRUPTED.value)
         with self._database.write() as connection:
             return connection.execute(ended).rowcount
 

@@ -135,7 +135,7 @@ class DuelStore:
         chosen = comparisons.c.batch.is_not(None) if duel_id is None else comparisons.c.batch == duel_id
         mine = select(comparisons.c.id).where(chosen, comparisons.c.winner.is_(None), comparisons.c.owner == owner)
         free = select(comparisons.c.id).where(chosen, _given_to(owner))
-        with self._database.write() as connection:
+        with self._database.write(alone="batches") as connection:
             found = connection.scalar(mine.order_by(comparisons.c.updated_at.desc()).limit(1)) or connection.scalar(
                 free.order_by(comparisons.c.updated_at, comparisons.c.id).limit(1)
             )

@@ -77,7 +77,7 @@ class KeyStore:
         )
         values = {slot: getattr(key, slot) for slot in ApiKey.__slots__} | {"hash": _digest(secret)}
         taken = select(api_keys.c.id).where(api_keys.c.name == name, api_keys.c.revoked_at.is_(None))
-        with self._database.write() as connection:
+        with self._database.write(alone="names of keys") as connection:
             if connection.scalar(taken) is not None:
                 raise InvalidRequest(f"There is a key named {name!r} already. Revoke it first, or choose another name.")
             connection.execute(insert(api_keys).values(values))

@@ -13,6 +13,10 @@ from sqlalchemy import Connection, text
 from playground.domain import utc_now
 from playground.errors import StorageError
 from playground.storage.database import Database
+from playground.storage.folding import make_fold
+
+_LIMITED = """SELECT table_name, column_name FROM information_schema.columns
+    WHERE table_schema = current_schema() AND data_type = 'character varying' AND table_name <> 'migrations'"""
 
 Migration = Callable[[Connection], None]
 
@@ -218,6 +222,64 @@ def m008_duels(connection: Connection) -> None:
     )
 
 
+def m009_processes(connection: Connection) -> None:
+    """Several app processes on one database: who they are, and where each is writing."""
+    _run(
+        connection,
+        """CREATE TABLE processes (
+            id VARCHAR(32) NOT NULL PRIMARY KEY,
+            started_at TIMESTAMP WITH TIME ZONE NOT NULL,
+            seen_at TIMESTAMP WITH TIME ZONE NOT NULL
+        )""",
+        """CREATE TABLE writing (
+            conversation_id VARCHAR(32) NOT NULL PRIMARY KEY,
+            process_id VARCHAR(32) NOT NULL,
+            owner VARCHAR(64) NOT NULL,
+            run_id VARCHAR(32),
+            user_message_id VARCHAR(32),
+            message_id VARCHAR(32),
+            stop VARCHAR(16),
+            watched_at TIMESTAMP WITH TIME ZONE,
+            state JSON,
+            began_at TIMESTAMP WITH TIME ZONE NOT NULL
+        )""",
+        "CREATE INDEX writing_by_process ON writing (process_id)",
+        "CREATE INDEX messages_unfinished ON messages (conversation_id) "
+        "WHERE role = 'assistant' AND finish_reason IS NULL",
+    )
+
+
+def m010_shared_counts(connection: Connection) -> None:
+    """What all app processes must count or know together: use of the API, the operator's sessions, secrets' marks."""
+    _run(
+        connection,
+        """CREATE TABLE api_requests (
+            id VARCHAR(32) NOT NULL PRIMARY KEY,
+            caller VARCHAR(32) NOT NULL,
+            process_id VARCHAR(32) NOT NULL,
+            going_on BOOLEAN NOT NULL,
+            began_at TIMESTAMP WITH TIME ZONE NOT NULL
+        )""",
+        "CREATE INDEX api_requests_by_caller ON api_requests (caller, began_at)",
+        """CREATE TABLE api_usage (
+            caller VARCHAR(32) NOT NULL,
+            day VARCHAR(10) NOT NULL,
+            tokens BIGINT NOT NULL,
+            PRIMARY KEY (caller, day)
+        )""",
+        "CREATE TABLE sessions (hash VARCHAR(64) NOT NULL PRIMARY KEY, ends_at TIMESTAMP WITH TIME ZONE NOT NULL)",
+        "CREATE TABLE marks (name VARCHAR(64) NOT NULL PRIMARY KEY, hash VARCHAR(64) NOT NULL)",
+    )
+
+
+def m011_postgres(connection: Connection) -> None:
+    """What PostgreSQL needs to do as SQLite does: the search's `fold`, and texts whose length nobody checks."""
+    if connection.dialect.name == "postgresql":
+        make_fold(connection)
+        for table, column in connection.execute(text(_LIMITED)).all():
+            _run(connection, f'ALTER TABLE "{table}" ALTER COLUMN "{column}" TYPE TEXT')
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     m001_conversations,
     m002_decisions,
@@ -227,15 +289,20 @@ MIGRATIONS: tuple[Migration, ...] = (
     m006_comparisons,
     m007_api_keys,
     m008_duels,
+    m009_processes,
+    m010_shared_counts,
+    m011_postgres,
 )
 
 
 def migrate(database: Database, migrations: Sequence[Migration] = MIGRATIONS) -> list[str]:
     """Apply what is missing, all or nothing; returns the names of the steps that were applied now.
 
-    Raises StorageError when the database cannot be written, or was made by a newer version of the playground.
+    Processes that start at the same time do this one after the other. Raises StorageError when the database cannot be
+    written, was made by a newer version of the playground, or cannot hold every text.
     """
-    with database.write() as connection:
+    with database.write(alone="migrations") as connection:
+        _check_encoding(connection)
         connection.execute(text(_APPLIED))
         done = set(connection.scalars(text("SELECT name FROM migrations")))
         unknown = sorted(done - {step.__name__ for step in migrations})
@@ -252,6 +319,16 @@ def migrate(database: Database, migrations: Sequence[Migration] = MIGRATIONS) ->
                 {"name": step.__name__, "at": utc_now().isoformat()},
             )
     return [step.__name__ for step in missing]
+
+
+def _check_encoding(connection: Connection) -> None:
+    if connection.dialect.name == "postgresql":
+        encoding = connection.scalar(text("SHOW server_encoding"))
+        if encoding != "UTF8":
+            raise StorageError(
+                f"The database's encoding is {encoding}, which cannot hold every language. Make another one with "
+                "CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0."
+            )
 
 
 def _run(connection: Connection, *statements: str) -> None:

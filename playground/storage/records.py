@@ -56,7 +56,7 @@ def message_of(row: RowMapping) -> Message:
     values["finish_reason"] = None if row["finish_reason"] is None else FinishReason(row["finish_reason"])
     values["usage"] = None if row["usage"] is None else Usage(**row["usage"])
     values["timings"] = None if row["timings"] is None else Timings(**row["timings"])
-    values["verdicts"] = tuple(_verdict(record) for record in row["verdicts"])
+    values["verdicts"] = tuple(verdict_of(record) for record in row["verdicts"])
     return Message(**values)
 
 
@@ -75,7 +75,8 @@ def verdict_record(verdict: Verdict) -> dict[str, Any]:
     return {**asdict(verdict), "rulings": [asdict(ruling) for ruling in telling(verdict)]}
 
 
-def _verdict(record: Mapping[str, Any]) -> Verdict:
+def verdict_of(record: Mapping[str, Any]) -> Verdict:
+    """A verdict from its record."""
     return Verdict(
         **{
             **record,

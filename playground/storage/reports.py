@@ -87,7 +87,7 @@ class ReportStore:
     def add(self, report: Report) -> Report:
         """Keep a report; who reports the same thing again gets the one that is there."""
         same = select(reports).where(reports.c.owner == report.owner, reports.c.subject_id == report.subject_id)
-        with self._database.write() as connection:
+        with self._database.write(alone=f"report {report.owner} {report.subject_id}") as connection:
             known = connection.execute(same).mappings().first()
             if known is not None:
                 return Report.of(known)

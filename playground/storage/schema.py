@@ -11,6 +11,13 @@ batch that nobody grades at the moment has no `owner`. `votes` have one row for 
 those that were imported; `side_a` and `side_b` are figures and names about the answers, never their words. `duels` are
 the batches: which models are asked which questions, as the gate let these through, with null for what it held back.
 `api_keys` has hashes of the API's keys, never a key; `used_tokens` are those of the day `used_on`.
+
+What follows is used where several app processes share a database. `processes` has those that serve people, with their
+last sign of life by the database's clock. `writing` has the conversations in which one of them writes an answer, or is
+about to (`run_id` and the ids of its messages are empty until it begins), what somebody asked of it from another one
+(`stop`; `watched_at`: to tell how far it is), and how far it is (`state`). `api_requests` are those of the last minute
+and those that go on, `api_usage` the tokens of a day of callers without a key; a caller is a keyed hash. `sessions` are
+the operator's, by the hash of their cookie. `marks` are hashes of secrets that all processes must share.
 """
 
 from __future__ import annotations
@@ -34,7 +41,19 @@ from sqlalchemy import (
     Table,
     Text,
     TypeDecorator,
+    text,
 )
+
+
+class Words(TypeDecorator[str]):
+    """Text that people or models wrote. PostgreSQL cannot hold the character U+0000, which becomes U+FFFD there."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        """With nothing in it that this database cannot hold."""
+        return value.replace("\0", "\ufffd") if value and dialect.name == "postgresql" else value
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -67,9 +86,9 @@ conversations = Table(
     metadata,
     _id("id", primary_key=True),
     Column("owner", String(64), nullable=False),
-    Column("title", Text, nullable=False),
+    Column("title", Words, nullable=False),
     Column("model_id", String(200)),
-    Column("system_prompt", Text, nullable=False),
+    Column("system_prompt", Words, nullable=False),
     Column("params", JSON(none_as_null=True)),
     _id("leaf_id"),
     Column("created_at", UtcDateTime, nullable=False),
@@ -80,6 +99,7 @@ conversations = Table(
     Index("conversations_by_comparison", "comparison_id"),
 )
 
+UNFINISHED = text("role = 'assistant' AND finish_reason IS NULL")
 messages = Table(
     "messages",
     metadata,
@@ -87,8 +107,8 @@ messages = Table(
     _id("conversation_id", ForeignKey("conversations.id", ondelete="CASCADE"), nullable=False),
     _id("parent_id", ForeignKey("messages.id", ondelete="CASCADE")),
     Column("role", String(16), nullable=False),
-    Column("content", Text, nullable=False),
-    Column("reasoning", Text, nullable=False),
+    Column("content", Words, nullable=False),
+    Column("reasoning", Words, nullable=False),
     Column("model_id", String(200)),
     Column("finish_reason", String(16)),
     Column("usage", JSON(none_as_null=True)),
@@ -99,6 +119,12 @@ messages = Table(
     Column("created_at", UtcDateTime, nullable=False),
     Index("messages_by_conversation", "conversation_id", "created_at"),
     Index("messages_by_parent", "parent_id"),
+)
+Index(
+    "messages_unfinished",
+    messages.c.conversation_id,
+    sqlite_where=UNFINISHED,
+    postgresql_where=UNFINISHED,
 )
 
 decisions = Table(
@@ -145,7 +171,7 @@ reports = Table(
     Column("language", String(8), nullable=False),
     Column("model_id", String(200), nullable=False),
     Column("scores", JSON, nullable=False),
-    Column("text", Text),
+    Column("text", Words),
     Column("text_hash", String(32), nullable=False),
     Column("text_length", Integer, nullable=False),
     Column("label", String(16)),
@@ -166,7 +192,7 @@ comparisons = Table(
     Column("winner", String(16)),
     Column("revealed", Boolean, nullable=False),
     Column("tainted", Boolean, nullable=False),
-    Column("title", Text, nullable=False),
+    Column("title", Words, nullable=False),
     _id("batch"),
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
@@ -232,4 +258,61 @@ api_keys = Table(
     Column("revoked_at", UtcDateTime),
     Column("created_at", UtcDateTime, nullable=False),
     Index("api_keys_by_hash", "hash", unique=True),
+)
+
+processes = Table(
+    "processes",
+    metadata,
+    _id("id", primary_key=True),
+    Column("started_at", UtcDateTime, nullable=False),
+    Column("seen_at", UtcDateTime, nullable=False),
+)
+
+writing = Table(
+    "writing",
+    metadata,
+    _id("conversation_id", primary_key=True),
+    _id("process_id", nullable=False),
+    Column("owner", String(64), nullable=False),
+    _id("run_id"),
+    _id("user_message_id"),
+    _id("message_id"),
+    Column("stop", String(16)),
+    Column("watched_at", UtcDateTime),
+    Column("state", JSON(none_as_null=True)),
+    Column("began_at", UtcDateTime, nullable=False),
+    Index("writing_by_process", "process_id"),
+)
+
+api_requests = Table(
+    "api_requests",
+    metadata,
+    _id("id", primary_key=True),
+    _id("caller", nullable=False),
+    _id("process_id", nullable=False),
+    Column("going_on", Boolean, nullable=False),
+    Column("began_at", UtcDateTime, nullable=False),
+    Index("api_requests_by_caller", "caller", "began_at"),
+)
+
+api_usage = Table(
+    "api_usage",
+    metadata,
+    _id("caller", primary_key=True),
+    Column("day", String(10), primary_key=True),
+    Column("tokens", BigInteger, nullable=False),
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("hash", String(64), primary_key=True),
+    Column("ends_at", UtcDateTime, nullable=False),
+)
+
+marks = Table(
+    "marks",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("hash", String(64), nullable=False),
 )

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any, NamedTuple, Self
 
-from sqlalchemy import RowMapping, delete, func, insert, select, update
+from sqlalchemy import Connection, RowMapping, delete, func, insert, select, update
 
 from playground.domain import new_id, utc_now
 from playground.errors import InvalidRequest
@@ -96,8 +96,21 @@ class CastRow(NamedTuple):
     style_b: Mapping[str, int] | None
 
 
+_TURN = "votes"
+"""Whoever writes votes does so alone, in all processes: their times of change then grow as they become visible."""
+
+
+def _later_than_all(connection: Connection) -> datetime:
+    """Now, or just after the latest change, whatever the clocks of the processes say."""
+    latest = connection.scalar(select(func.max(votes.c.changed_at)))
+    return utc_now() if latest is None else max(utc_now(), latest + timedelta(microseconds=1))
+
+
 class VoteStore:
-    """Every method raises StorageError when the database cannot do its work."""
+    """`changed_at` of a vote is set when it is kept.
+
+    Every method raises StorageError when the database cannot do its work.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -107,15 +120,17 @@ class VoteStore:
 
         Raises InvalidRequest when there is a vote about earlier answers.
         """
-        with self._database.write() as connection:
+        with self._database.write(alone=_TURN) as connection:
             same = select(votes).where(votes.c.comparison_id == vote.comparison_id)
             known = connection.execute(same).mappings().first()
+            now = _later_than_all(connection)
             if known is None:
+                vote = replace(vote, changed_at=now)
                 connection.execute(insert(votes).values(vote.record()))
                 return vote
             if known["turns"] != vote.turns:
                 raise InvalidRequest("You voted before the newest question. Start another battle to vote again.")
-            kept = replace(vote, id=known["id"], created_at=known["created_at"], changed_at=utc_now())
+            kept = replace(vote, id=known["id"], created_at=known["created_at"], changed_at=now)
             connection.execute(update(votes).where(votes.c.id == kept.id).values(kept.record()))
             return kept
 
@@ -130,10 +145,11 @@ class VoteStore:
         Returns how many are new.
         """
         count, left = 0, iter(imported)
-        with self._database.write() as connection:
+        with self._database.write(alone=_TURN) as connection:
+            now = _later_than_all(connection)
             known = set(connection.scalars(select(votes.c.id).where(votes.c.imported)))
             while part := list(islice(left, _AT_ONCE)):
-                fresh = [vote.record() for vote in part if vote.id not in known]
+                fresh = [vote.record() | {"changed_at": now} for vote in part if vote.id not in known]
                 if fresh:
                     connection.execute(insert(votes), fresh)
                 count += len(fresh)

@@ -45,7 +45,7 @@ def create_app(services: Services, space: Space | None = None) -> FastAPI:
 
 async def _assemble(services: Services, space: Space | None) -> FastAPI:
     framed = space is not None
-    doorkeeper = Doorkeeper(services.settings.operator_token, services.settings.host)
+    doorkeeper = Doorkeeper(services.settings.operator_token, services.settings.host, sessions=services.sessions)
     middleware = [
         Middleware(SecurityHeaders, framed=framed),
         Middleware(OperatorGate, doorkeeper=doorkeeper),

@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import asdict, dataclass
 
+import anyio.to_thread
 import gradio as gr
 from gradio.components import Component
 from gradio.events import Dependency
@@ -118,8 +119,10 @@ def wire_following(tab: ChatTab, state: gr.State, context: Context) -> Dependenc
 
     async def follow(view: ChatView | None, request: gr.Request) -> AsyncIterator[Updates]:
         view = context.view(view, request)
-        run = chat.active(view.owner, view.conversation_id) if view.conversation_id else None
-        if run is None or not view.messages:
+        if not view.conversation_id or not view.messages:
+            return
+        run = await anyio.to_thread.run_sync(chat.active, view.owner, view.conversation_id)  # it may ask the database
+        if run is None:
             return
         model = context.services.catalog.get(view.model_id).name
         before = chat_messages(view.shown[:-1], words)

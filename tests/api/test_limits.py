@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from playground.api import limits as module
+from playground.api import accounts as module
+from playground.api.accounts import LocalAccounts
 from playground.api.limits import Caller, Limits
 from playground.config import Settings
 from playground.errors import LimitReached
@@ -24,7 +25,7 @@ class Clock:
 
 
 def limits(app: Site, settings: Settings, clock: Clock) -> Limits:
-    return Limits(settings, KeyStore(app.services.database), clock)
+    return Limits(settings, KeyStore(app.services.database), LocalAccounts(clock))
 
 
 def test_a_minute_slides(app: Site) -> None:
@@ -59,7 +60,7 @@ def test_tokens_of_visitors_end_with_the_day(app: Site, monkeypatch: pytest.Monk
     with pytest.raises(LimitReached, match="tomorrow") as caught:
         limited.admit(Caller("a"))
     assert 0 < caught.value.retry_after <= 86_400
-    monkeypatch.setattr(module, "_today", lambda: "2099-01-01")
+    monkeypatch.setattr(module, "today", lambda: "2099-01-01")
     limited.admit(Caller("a"))
 
 
@@ -75,8 +76,9 @@ def test_a_key_s_own_limits_come_before_those_of_everybody(app: Site) -> None:
 def test_callers_who_did_nothing_lately_are_forgotten(app: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_MOST_KNOWN", 3)
     clock = Clock()
-    limited = limits(app, replace(NONE, api_requests_per_minute=1), clock)
+    accounts = LocalAccounts(clock)
+    limited = Limits(replace(NONE, api_requests_per_minute=1), KeyStore(app.services.database), accounts)
     for name in "abcdef":
         limited.admit(Caller(name)).close()
         clock.now += 61
-    assert len(limited._accounts) <= 3
+    assert len(accounts._accounts) <= 3

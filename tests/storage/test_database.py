@@ -12,12 +12,13 @@ from sqlalchemy import text
 
 from playground.domain import Conversation, Message
 from playground.errors import ConfigError, StorageError
-from playground.storage import database as database_module
+from playground.storage import sqlite as sqlite_module
 from playground.storage.conversations import ConversationStore
 from playground.storage.database import Database
 from playground.storage.migrations import migrate
 
 
+@pytest.mark.parametrize("kind", ["sqlite"], indirect=True)
 def test_sqlite_runs_in_wal_with_foreign_keys(database: Database) -> None:
     with database.read() as connection:
         assert connection.scalar(text("PRAGMA journal_mode")) == "wal"
@@ -25,6 +26,7 @@ def test_sqlite_runs_in_wal_with_foreign_keys(database: Database) -> None:
         assert connection.scalar(text("PRAGMA busy_timeout")) == 5000
 
 
+@pytest.mark.parametrize("kind", ["sqlite"], indirect=True)
 def test_acknowledged_writes_are_synchronous_and_progress_is_not(database: Database) -> None:
     for durable, synchronous, waits in ((True, 2, 5000), (False, 1, 100), (True, 2, 5000)):
         with database.write(durable=durable) as connection:
@@ -62,7 +64,9 @@ def test_the_data_folder_is_made_and_private(tmp_path: Path) -> None:
     assert folder.stat().st_mode & 0o077 == 0
 
 
-@pytest.mark.parametrize("url", ["nonsense", "oracle+nothing://x", "sqlite://", "sqlite:///:memory:", "sqlite:///"])
+@pytest.mark.parametrize(
+    "url", ["nonsense", "oracle+nothing://x", "sqlite://", "sqlite:///:memory:", "sqlite:///", "mysql://a@b/c"]
+)
 def test_an_address_nobody_can_use_is_refused(url: str) -> None:
     with pytest.raises(ConfigError, match="database_url"):
         Database(url)
@@ -80,6 +84,7 @@ def test_a_file_that_is_not_a_database(tmp_path: Path) -> None:
         migrate(Database(f"sqlite:///{tmp_path / 'x.db'}"))
 
 
+@pytest.mark.parametrize("kind", ["sqlite"], indirect=True)
 def test_a_damaged_database(database: Database, tmp_path: Path) -> None:
     database.close()
     file = tmp_path / "data" / "playground.db"
@@ -96,6 +101,7 @@ def test_a_path_that_is_a_folder(tmp_path: Path) -> None:
         migrate(Database(f"sqlite:///{tmp_path / 'x.db'}"))
 
 
+@pytest.mark.parametrize("kind", ["sqlite"], indirect=True)
 def test_a_database_that_may_only_be_read(database: Database, tmp_path: Path) -> None:
     reader = Database(f"sqlite:///file:{tmp_path / 'data' / 'playground.db'}?mode=ro&uri=true")
     store = ConversationStore(reader)
@@ -105,6 +111,7 @@ def test_a_database_that_may_only_be_read(database: Database, tmp_path: Path) ->
     reader.close()
 
 
+@pytest.mark.parametrize("kind", ["sqlite"], indirect=True)
 def test_a_full_disk_loses_nothing_that_was_acknowledged(database: Database, store: ConversationStore) -> None:
     kept = Conversation(owner="anna", title="kept")
     store.add(kept, [])
@@ -117,7 +124,7 @@ def test_a_full_disk_loses_nothing_that_was_acknowledged(database: Database, sto
 
 
 def test_a_database_that_another_program_keeps_locked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(database_module, "BUSY_SECONDS", 0.1)
+    monkeypatch.setattr(sqlite_module, "BUSY_SECONDS", 0.1)
     database = Database(f"sqlite:///{tmp_path / 'x.db'}")
     migrate(database)
     other = sqlite3.connect(tmp_path / "x.db", isolation_level=None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,8 +20,8 @@ from playground.storage.schema import metadata
 
 OLD_DECISION = """INSERT INTO decisions (id, verdict_id, direction, action, category, score, threshold, span_start,
     span_end, detector, version, policy, language, model_id, degraded, unavailable, elapsed_ms, created_at)
-    VALUES ('d1', 'v1', 'input', 'warn', 'slur', 0.5, 0.4, 0, 3, 'words', '1', 'standard', 'en', 'pip', '[]', 0, 1.0,
-    '2026-01-02 03:04:05.000006')"""
+    VALUES ('d1', 'v1', 'input', 'warn', 'slur', 0.5, 0.4, 0, 3, 'words', '1', 'standard', 'en', 'pip', '[]', false,
+    1.0, '2026-01-02 03:04:05.000006')"""
 NAMES = [step.__name__ for step in MIGRATIONS]
 AT = "2026-01-02 03:04:05.000006"
 OLD_ROWS = (
@@ -32,8 +33,9 @@ OLD_ROWS = (
 
 
 @pytest.fixture
-def blank(tmp_path: Path) -> Iterator[Database]:
-    database = Database(f"sqlite:///{tmp_path / 'x.db'}")
+def blank(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Database]:
+    sqlite = kind == "sqlite"
+    database = Database(f"sqlite:///{tmp_path / 'x.db'}" if sqlite else request.getfixturevalue("postgres").blank())
     yield database
     database.close()
 
@@ -61,9 +63,14 @@ def test_an_empty_database_gets_every_step_once(blank: Database) -> None:
     assert migrate(blank) == []
 
 
-def test_the_steps_lead_to_the_tables_the_stores_use(blank: Database, tmp_path: Path) -> None:
+def test_the_steps_lead_to_the_tables_the_stores_use(
+    blank: Database, kind: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
     migrate(blank)
-    declared = Database(f"sqlite:///{tmp_path / 'declared.db'}")
+    sqlite = kind == "sqlite"
+    declared = Database(
+        f"sqlite:///{tmp_path / 'declared.db'}" if sqlite else request.getfixturevalue("postgres").blank()
+    )
     with declared.write() as connection:
         metadata.create_all(connection)
     stepwise, at_once = shape(blank), shape(declared)
@@ -75,10 +82,10 @@ def test_the_steps_lead_to_the_tables_the_stores_use(blank: Database, tmp_path: 
 
 
 def names(column: str) -> str:
-    """The two ways in which a time and a fraction are declared, made one (SQLite keeps the words as written)."""
-    for written, meant in (("NUMERIC", "TIMESTAMP"), ("DATETIME", "TIMESTAMP"), ("REAL", "FLOAT")):
+    """The ways in which a time, a fraction and a text are declared, made one (SQLite keeps the words as written)."""
+    for written, meant in (("NUMERIC", "TIMESTAMP"), ("DATETIME", "TIMESTAMP"), ("DOUBLE PRECISION", "FLOAT")):
         column = column.replace(written, meant)
-    return column
+    return re.sub(r"VARCHAR(\(\d+\))?", "TEXT", column.replace("REAL", "FLOAT"))
 
 
 @pytest.mark.parametrize("steps", range(1, len(MIGRATIONS)))

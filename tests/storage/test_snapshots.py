@@ -20,6 +20,12 @@ from playground.storage.snapshots import KEPT, Snapshots
 
 
 @pytest.fixture
+def kind() -> str:
+    """Copies are of SQLite's file only."""
+    return "sqlite"
+
+
+@pytest.fixture
 def file(database: Database) -> Path:
     return Path(str(database.url.database))
 

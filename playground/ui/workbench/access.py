@@ -15,11 +15,12 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from playground.errors import UserError
+from playground.errors import StorageError, UserError
 from playground.loopback import comes_from_here, is_loopback
 
 ROOT = "/workbench"
@@ -37,14 +38,63 @@ class TooManyAttempts(UserError):
     http_status = 429
 
 
-class Doorkeeper:
-    """Decides who is the operator. `token` "" means that there is none; `host` is the address the server listens on."""
+class Sessions(Protocol):
+    """Sessions that are going on, by the hash of their cookie. Every method may raise StorageError."""
 
-    def __init__(self, token: str, host: str, clock: Callable[[], float] = time.monotonic) -> None:
+    def add(self, digest: str, seconds: float) -> None:
+        """Begin one, which lasts so long."""
+        ...
+
+    def has(self, digest: str) -> bool:
+        """Whether it goes on."""
+        ...
+
+    def end(self, digest: str) -> None:
+        """End it."""
+        ...
+
+
+class LocalSessions:
+    """See `Sessions`; of this process only, and safe to use from many threads."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._ends: dict[str, float] = {}
+        self._lock = threading.Lock()
+
+    def add(self, digest: str, seconds: float) -> None:
+        """Begin one; the oldest of too many ends."""
+        with self._lock:
+            now = self._clock()
+            self._ends = {known: end for known, end in self._ends.items() if end > now}
+            while len(self._ends) >= _MOST_SESSIONS:
+                del self._ends[next(iter(self._ends))]
+            self._ends[digest] = now + seconds
+
+    def has(self, digest: str) -> bool:
+        """Whether it goes on."""
+        with self._lock:
+            return self._ends.get(digest, 0.0) > self._clock()
+
+    def end(self, digest: str) -> None:
+        """End it."""
+        with self._lock:
+            self._ends.pop(digest, None)
+
+
+class Doorkeeper:
+    """Decides who is the operator. `token` "" means that there is none; `host` is the address the server listens on.
+
+    `sessions` None: those of this process alone.
+    """
+
+    def __init__(
+        self, token: str, host: str, clock: Callable[[], float] = time.monotonic, sessions: Sessions | None = None
+    ) -> None:
         self._token = _digest(token)
         self._host = host
         self._clock = clock
-        self._sessions: dict[bytes, float] = {}
+        self._sessions = sessions or LocalSessions(clock)
         self._failures: dict[str, deque[float]] = {}
         self._lock = threading.Lock()
         self.has_token = bool(token)
@@ -54,13 +104,16 @@ class Doorkeeper:
         if not self.has_token:
             return is_loopback(self._host) and comes_from_here(connection)
         session = connection.cookies.get(COOKIE, "")
-        with self._lock:
-            return self._sessions.get(_digest(session), 0.0) > self._clock()
+        try:
+            return bool(session) and self._sessions.has(_digest(session).hex())
+        except StorageError:  # nobody is let in unseen; signing in says what is wrong
+            return False
 
     def open(self, token: str, address: str) -> str | None:
         """A new session for the right token; None for a wrong one.
 
-        Raises TooManyAttempts after too many wrong ones, from this address or altogether, whatever the token.
+        Raises TooManyAttempts after too many wrong ones, from this address or altogether, whatever the token;
+        StorageError.
         """
         with self._lock:
             now = self._clock()
@@ -71,16 +124,13 @@ class Doorkeeper:
             if not self.has_token or not hmac.compare_digest(_digest(token), self._token):
                 self._failures.setdefault(address, failures).append(now)
                 return None
-            session = secrets.token_urlsafe(32)
-            while len(self._sessions) >= _MOST_SESSIONS:
-                del self._sessions[next(iter(self._sessions))]
-            self._sessions[_digest(session)] = now + SESSION_SECONDS
-            return session
+        session = secrets.token_urlsafe(32)
+        self._sessions.add(_digest(session).hex(), SESSION_SECONDS)
+        return session
 
     def close(self, session: str) -> None:
         """End a session."""
-        with self._lock:
-            self._sessions.pop(_digest(session), None)
+        self._sessions.end(_digest(session).hex())
 
     def _forget(self, now: float) -> None:
         for address, times in list(self._failures.items()):
@@ -88,9 +138,6 @@ class Doorkeeper:
                 times.popleft()
             if not times:
                 del self._failures[address]
-        for session, end in list(self._sessions.items()):
-            if end <= now:
-                del self._sessions[session]
 
 
 class HasRequest(Protocol):
@@ -117,9 +164,13 @@ class OperatorGate:
         if scope["type"] == "lifespan" or not (path == ROOT or path.startswith(f"{ROOT}/")):
             await self._app(scope, receive, send)
         elif scope["type"] == "http":
-            inside = path == LOGIN or self._doorkeeper.admits(HTTPConnection(scope))
-            await (self._app if inside else _refusal(scope))(scope, receive, send)
+            await (await self._answerer(path, scope))(scope, receive, send)
         # Nothing here speaks another protocol: such a connection is not accepted.
+
+    async def _answerer(self, path: str, scope: Scope) -> ASGIApp:
+        """The app for the operator, else a refusal."""
+        inside = path == LOGIN or await run_in_threadpool(self._doorkeeper.admits, HTTPConnection(scope))
+        return self._app if inside else _refusal(scope)
 
 
 def _refusal(scope: Scope) -> Response:

@@ -12,6 +12,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from playground.domain import Language
+from playground.errors import StorageError
 from playground.review.workbench import Workbench
 from playground.ui.assets import load_assets
 from playground.ui.words import Words, load_words
@@ -32,25 +33,21 @@ def entrance_routes(
 
     async def login(request: Request) -> Response:
         words = load_words(language_of(request))
-        if doorkeeper.admits(request):
+        if await run_in_threadpool(doorkeeper.admits, request):
             return _lead(f"{ROOT}/{words.language}/")
         if not doorkeeper.has_token:
             return _page(words, _closed(words), 403)
         if request.method == "GET":
             return _page(words, _form(words), 200)
-        address = request.client.host if request.client else ""
-        try:
-            session = doorkeeper.open(await _token(request), address)
-        except TooManyAttempts as error:
-            return _page(words, _form(words, words("workbench.login_wait")), error.http_status)
-        if session is None:
-            return _page(words, _form(words, words("workbench.login_wrong")), 403)
+        session = await _signed_in(doorkeeper, request, words)
+        if isinstance(session, Response):
+            return session
         answer = _lead(f"{ROOT}/{words.language}/")
         _set_cookie(answer, request, session, SESSION_SECONDS)
         return answer
 
     async def logout(request: Request) -> Response:
-        doorkeeper.close(request.cookies.get(COOKIE, ""))
+        await run_in_threadpool(doorkeeper.close, request.cookies.get(COOKIE, ""))
         answer = _lead(LOGIN)
         _set_cookie(answer, request, "", 0)
         return answer
@@ -66,6 +63,18 @@ def entrance_routes(
         Route(LOGOUT, logout, methods=["POST"]),
         Route(CASES, cases),
     ]
+
+
+async def _signed_in(doorkeeper: Doorkeeper, request: Request, words: Words) -> str | Response:
+    """A session for the right token, else the page that says what is wrong."""
+    address = request.client.host if request.client else ""
+    try:
+        session = await run_in_threadpool(doorkeeper.open, await _token(request), address)
+    except TooManyAttempts as error:
+        return _page(words, _form(words, words("workbench.login_wait")), error.http_status)
+    except StorageError as error:
+        return _page(words, _form(words, words(f"error.{error.code}")), error.http_status)
+    return session or _page(words, _form(words, words("workbench.login_wrong")), 403)
 
 
 async def _token(request: Request) -> str:
