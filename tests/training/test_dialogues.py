@@ -2,13 +2,10 @@
 
 import random
 
-import pytest
-
 from training.chat import content
 from training.chat.dialogues import Dialogues, chosen
 from training.chat.noise import roughen, without_marks
 from training.chat.outside import OutsideQuestions
-from training.chat.story import tell_story
 
 
 def test_same_seed_gives_the_same_conversations() -> None:
@@ -72,11 +69,10 @@ def test_without_marks() -> None:
     assert without_marks("Lượng tử hóa để làm gì") == "Luong tu hoa de lam gi"
 
 
-@pytest.mark.parametrize("hero", ["owl", "dragon"])
-def test_story_is_about_its_hero(hero: str) -> None:
-    story = tell_story(random.Random(9), hero)
-    assert story.count(hero) >= 3
-    assert story.startswith("Once upon a time")
+def test_stories_are_left_to_the_storyteller() -> None:
+    for _ in range(20):
+        exchange = Dialogues(9).story()
+        assert "Fable" in exchange.answer
 
 
 def test_name_is_remembered() -> None:

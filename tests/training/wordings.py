@@ -6,8 +6,6 @@ from itertools import product
 
 from training.chat import content
 
-SLOTS = {"definition_en": "t", "simple_en": "t", "definition_vi": "t", "and_term_en": "t", "and_term_vi": "t"}
-
 
 def normalised(text: str) -> str:
     """The text as it is compared: lower case, words only."""
@@ -37,7 +35,7 @@ def scope_wordings() -> Iterator[str]:
     vietnamese = [name for term in content.terms() for name in term.names_vi]
     for list_name, names in (("definition", english), ("simple", english), ("and_term", english)):
         yield from filled(content.phrasings(f"{list_name}_en"), "t", names)
-    for list_name in ("definition_vi", "and_term_vi"):
+    for list_name in ("definition_vi", "simple_vi", "and_term_vi"):
         yield from filled(content.phrasings(list_name), "t", vietnamese)
     countries = content.countries()
     yield from filled(content.phrasings("capital_en"), "c", [country.name for country in countries])

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from functools import cache
 
 from training.chat import content
-from training.chat.content import Country, Term, phrase, phrasings
-from training.chat.noise import roughen
+from training.chat.content import Country, Intent, Term, phrase, phrasings
+from training.chat.noise import roughen, without_marks
 from training.chat.outside import OutsideQuestions
-from training.chat.story import tell_story
 
 Turn = tuple[str, str]
 PAGES = {"en": "", "vi": "_vi"}
@@ -33,6 +32,17 @@ def chosen(patterns: tuple[str, ...], held_out: bool) -> tuple[str, ...]:
     """The patterns to learn from, or the one in sixteen that is kept back to judge by; all, where one part is empty."""
     part = tuple(text for text in patterns if (zlib.crc32(text.encode()) % HELD_OUT_OF == 0) is held_out)
     return part or patterns
+
+
+def article(word: str) -> str:
+    """The article of an English word, a or an."""
+    return "an" if word[0] in "aeiou" else "a"
+
+
+def intent_weight(intent: Intent) -> int:
+    """How often an intent comes: more wordings, more often, but facts half as often as what people come to ask."""
+    weight = min(45, 6 + len(intent.questions))
+    return weight // 2 if intent.id.startswith(("fact_", "list_")) else weight
 
 
 def capitalised(text: str) -> str:
@@ -64,6 +74,7 @@ class Dialogues:
         self.tasks: dict[Callable[[], Exchange], float] = {
             self.definition: 17,
             self.simple_definition: 4,
+            self.simple_definition_vi: 3,
             self.definition_vi: 14,
             self.capital: 4,
             self.capital_vi: 3,
@@ -75,7 +86,7 @@ class Dialogues:
             self.talk_vi: 26,
             self.outside: 17,
             self.outside_vi: 12,
-            self.story: 1,
+            self.story: 3,
         }
         if self.extra.talk:
             self.tasks[self.human_talk] = 6
@@ -136,6 +147,12 @@ class Dialogues:
         term = self.random.choice(content.terms())
         name = spoken_name(term, self.random)
         return Exchange(capitalised(with_term(self.choose("simple_en"), name, self.random)), term.simple)
+
+    def simple_definition_vi(self) -> Exchange:
+        """What a term means, in simple Vietnamese."""
+        term = self.random.choice(content.terms())
+        question = with_term(self.choose("simple_vi"), self.random.choice(term.names_vi), self.random)
+        return Exchange(capitalised(question), term.simple_vietnamese, "vi")
 
     def definition_vi(self) -> Exchange:
         """What a term means, in Vietnamese."""
@@ -206,23 +223,28 @@ class Dialogues:
         }[language][sign]
         marks = {"+": ("+",), "-": ("-",), "x": ("x", "*", "×")}[sign]
         if self.random.random() < 0.3:
+            named = content.lines(content.words()[f"numbers{PAGES[language]}"])[0].split(", ")
+            if max(left, right) < len(named) and self.random.random() < 0.4:
+                return f"{named[left]} {spoken} {named[right]}"
             return f"{left} {spoken} {right}"
         space = self.random.choice((" ", " ", ""))
         return f"{left}{space}{self.random.choice(marks)}{space}{right}"
 
     def translation(self) -> Exchange:
-        """A common word in the other language."""
+        """A common word in the other language, in the language of the question."""
         english, vietnamese = self.random.choice(content.lines(content.words()["translations"])).split(" : ")
-        if self.random.random() < 0.55:
-            question = phrase(self.choose("word_to_vi"), self.random).replace("{w}", english)
-            return Exchange(question, f'"{capitalised(english)}" in Vietnamese is "{vietnamese}".')
-        question = phrase(self.choose("word_to_en"), self.random).replace("{w}", vietnamese)
-        return Exchange(question, f'"{capitalised(vietnamese)}" in English is "{english}".')
+        forth = self.random.random() < 0.55
+        word, meaning = (english, vietnamese) if forth else (vietnamese, english)
+        pattern = self.choose("word_to_vi" if forth else "word_to_en")
+        question, named = phrase(pattern, self.random).replace("{w}", word), capitalised(word)
+        if without_marks(pattern) != pattern:
+            return Exchange(question, f'"{named}" trong tiếng {"Việt" if forth else "Anh"} là "{meaning}".', "vi")
+        return Exchange(question, f'"{named}" in {"Vietnamese" if forth else "English"} is "{meaning}".')
 
     def small_talk(self, language: str) -> Exchange:
         """Small talk or help in a language; intents with more wordings come more often."""
         intents = content.intents(language)
-        weights = [min(45, 6 + len(intent.questions)) for intent in intents]
+        weights = [intent_weight(intent) for intent in intents]
         intent = self.random.choices(intents, weights)[0]
         question = phrase(self.random.choice(chosen(intent.questions, self.held_out)), self.random)
         return Exchange(question, self.random.choice(intent.answers), language)
@@ -274,15 +296,14 @@ class Dialogues:
         return self.declined("vi")
 
     def story(self) -> Exchange:
-        """A short story, free or about somebody."""
-        parts = content.words()["story"]
-        if self.random.random() < 0.3:
-            question = phrase(self.random.choice(content.lines(parts["questions"])), self.random)
-            return Exchange(question, tell_story(self.random))
-        hero = self.random.choice(parts["heroes"].split(", "))
-        form = self.random.choice(content.lines(parts["questions_about"]))
-        question = phrase(form.replace("a {h}", f"{'an' if hero[0] in 'aeiou' else 'a'} {hero}"), self.random)
-        return Exchange(question, tell_story(self.random, hero))
+        """A story is wanted: Fable tells them."""
+        language = self.random.choice(("en", "en", "vi"))
+        page = PAGES[language]
+        pattern = phrase(self.random.choice(content.lines(content.words()["story"][f"questions{page}"])), self.random)
+        hero = self.random.choice(content.words()["story"][f"heroes{page}"].split(", "))
+        question = pattern.replace("a {h}", f"{article(hero)} {hero}").replace("{h}", hero)
+        answers = next(intent.answers for intent in content.intents(language) if intent.id == "guide_story")
+        return Exchange(question, self.random.choice(answers), language)
 
     def memory(self) -> list[Turn]:
         """The user tells a name or a favourite colour and asks for it later; now and then only asks."""
@@ -319,7 +340,8 @@ class Dialogues:
 
     def simpler(self) -> list[Turn]:
         """A definition, then a simpler one on request."""
-        term = self.random.choice(content.terms())
-        request = phrase(self.choose("simpler_en"), self.random)
-        turns: list[Turn] = [("user", self.asked(term, "en")), ("assistant", term.english)]
-        return [*turns, ("user", request), ("assistant", term.simple)]
+        term, language = self.random.choice(content.terms()), self.random.choice(("en", "en", "vi"))
+        answers = (term.english, term.simple) if language == "en" else (term.vietnamese, term.simple_vietnamese)
+        request = phrase(self.choose(f"simpler_{language}"), self.random)
+        turns: list[Turn] = [("user", self.asked(term, language)), ("assistant", answers[0])]
+        return [*turns, ("user", request), ("assistant", answers[1])]

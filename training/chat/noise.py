@@ -38,7 +38,7 @@ def roughen(question: str, language: str, random_source: random.Random) -> str:
         question = question.replace(old, new, 1) if f" {old} " in f" {question} " else question
     if random_source.random() < 0.08:
         question = without_small_word(question, random_source)
-    if language == "vi" and random_source.random() < 0.06:
+    if language == "vi" and random_source.random() < 0.1:
         question = without_marks(question)
     draw = random_source.random()
     if draw < 0.22:

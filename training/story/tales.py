@@ -9,9 +9,8 @@ from importlib import resources
 from typing import Any
 
 from training.chat.content import lines, phrase
-from training.chat.dialogues import Turn, capitalised, chosen
+from training.chat.dialogues import Turn, article, capitalised, chosen
 from training.chat.noise import roughen
-from training.chat.story import article
 
 LANGUAGES = ("en", "vi")
 ANY_MOOD = "any"

@@ -24,6 +24,7 @@ class Term:
     english: str
     simple: str
     vietnamese: str
+    simple_vietnamese: str
 
 
 @dataclass(frozen=True)
@@ -103,6 +104,7 @@ def optional_table(name: str) -> dict[str, Any]:
 @cache
 def terms() -> tuple[Term, ...]:
     """The glossary."""
+    simple_vi = read_table("simple_vi")["simple"]
     return tuple(
         Term(
             (entry["name"], *entry["aliases"]),
@@ -110,6 +112,7 @@ def terms() -> tuple[Term, ...]:
             entry["english"],
             entry["simple"],
             entry["vietnamese"],
+            simple_vi[entry["name"]],
         )
         for entry in read_table("glossary")["term"]
     )
