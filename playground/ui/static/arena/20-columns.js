@@ -107,7 +107,7 @@
     if (value.blind) return tools;
     const retry = iconButton("retry", word("arena.retry", { letter: card.letter }), () => act("retry", card.position), "calm");
     const open = iconButton("external", word("arena.detach", { letter: card.letter }), () => act("detach", card.position), "calm");
-    tools.append(retry, open);
+    tools.append(...(value.tab === "duels" ? [] : [retry]), open); // the answers of a batch are what was graded
     for (const button of [retry, open]) button.disabled = value.busy;
     return tools;
   };
