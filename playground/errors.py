@@ -51,6 +51,8 @@ PlaygroundError                      code                  HTTP
 
 from __future__ import annotations
 
+from typing import Literal
+
 
 class PlaygroundError(Exception):
     """Base of all; `code` is stable and machine-readable, `http_status` is what an API answers."""
@@ -72,12 +74,15 @@ class InvalidRequest(UserError):
     code = "invalid_request"
 
 
+QuestionFault = Literal["kind", "encoding", "empty", "long", "text", "json", "column", "csv", "many", "large"]
+
+
 class BadQuestions(InvalidRequest):
     """A file of questions cannot be used: `reason` is a word for why, `row` where (0: the file as a whole)."""
 
     code = "bad_questions"
 
-    def __init__(self, sentence: str, reason: str, row: int = 0) -> None:
+    def __init__(self, sentence: str, reason: QuestionFault, row: int = 0) -> None:
         super().__init__(sentence)
         self.reason = reason
         self.row = row

@@ -10,11 +10,12 @@ from typing import get_args
 import pytest
 
 import playground.errors
+from playground.arena.batches import Stage as BatchStage
 from playground.arena.style import FEATURES
 from playground.catalog.memory_plan import Verdict
 from playground.chat import prompt_views
 from playground.domain import Action, Role, Stage
-from playground.errors import PlaygroundError
+from playground.errors import PlaygroundError, QuestionFault
 from playground.moderation.categories import CATEGORIES
 from playground.moderation.policy import Unavailable
 from playground.moderation.segmentation import UNITS
@@ -22,6 +23,9 @@ from playground.review.numbers import OTHER, UNAVAILABLE, Dimension, Period
 from playground.storage.reports import LABELS, Kind
 from playground.ui import words as module
 from playground.ui.arena.board_view import HEADS, KINDS, TIES
+from playground.ui.arena.compare_view import WINNERS
+from playground.ui.arena.queue_view import HEADS as QUEUE_HEADS
+from playground.ui.arena.queue_view import Ending
 from playground.ui.inside_view import LEVELS
 from playground.ui.picker_tab import SIZES
 from playground.ui.settings_view import FIELDS
@@ -77,6 +81,11 @@ FROM_DATA = {
     *(f"board.head_{head}{end}" for head in HEADS for end in ("", "_hint")),
     *(f"board.feature_{feature}" for feature in FEATURES),
     *(f"board.style_{way}" for way in ("more", "less")),
+    *(f"arena.vote_{button}" for button in WINNERS),
+    *(f"duels.bad_{reason}" for reason in get_args(QuestionFault)),
+    *(f"duels.stage_{stage}" for stage in get_args(BatchStage) if stage != "answered"),
+    *(f"duels.{ending}_{part}" for ending in get_args(Ending) for part in ("title", "text")),
+    *(f"duels.head_{head}" for head in QUEUE_HEADS),
 }
 
 

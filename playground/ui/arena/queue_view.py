@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
+from typing import Literal
 
 from playground.arena.contract import ComparisonView, Winner
 from playground.arena.grading import MOST_SHOWN, Grading, Queue
@@ -15,8 +16,8 @@ from playground.ui.arena.side_view import model_name
 from playground.ui.notice_view import Notice
 from playground.ui.words import Words
 
-_VERDICTS = {"model_a": "duels.better_a", "model_b": "duels.better_b", "tie": "arena.vote_tie"}
-_BOTH_BAD = "arena.vote_bad"
+HEADS = ("model", "wins", "losses", "ties", "bad")
+Ending = Literal["nothing", "graded", "results"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,13 +152,14 @@ def _question(pair: ComparisonView) -> str:
 def _end(queue: Queue, catalog: Catalog, words: Words, notice: Notice | None) -> QueueView:
     tally = queue.tally
     names = {score.model_id: model_name(score.model_id, catalog) for score in queue.scores}
+    buttons = {winner: button for button, winner in WINNERS.items()}
     lines = tuple(
         Line(
             pair.id,
             pair.title,
             (names[pair.models[0]], names[pair.models[1]]),
-            next(name for name, value in WINNERS.items() if value == pair.winner),
-            words(_VERDICTS.get(pair.winner, _BOTH_BAD)),
+            buttons[pair.winner],
+            words(f"arena.vote_{buttons[pair.winner]}"),
         )
         for pair in queue.graded
     )
@@ -175,7 +177,7 @@ def _end(queue: Queue, catalog: Catalog, words: Words, notice: Notice | None) ->
         text=words(f"duels.{key}_text", **counts),
         rest=tally.left,
         may=(*_may(tally), *(("next",) if tally.left else ())),
-        head=tuple(words(f"duels.head_{name}") for name in ("model", "wins", "losses", "ties", "bad")),
+        head=tuple(words(f"duels.head_{name}") for name in HEADS),
         scores=scores,
         lines=lines,
         cut=words("duels.cut", count=words.number(MOST_SHOWN)) if tally.mine - tally.hidden > MOST_SHOWN else "",
@@ -183,7 +185,7 @@ def _end(queue: Queue, catalog: Catalog, words: Words, notice: Notice | None) ->
     )
 
 
-def _ending(tally: Tally) -> str:
+def _ending(tally: Tally) -> Ending:
     """Which words the end has: nothing was there, names are hidden yet, or they are shown."""
     if not tally.mine:
         return "nothing"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import get_args
 
 import pytest
 
@@ -13,7 +14,7 @@ from playground.arena.contract import Comparison, Mode, Side
 from playground.arena.grading import Queue
 from playground.arena.service import ArenaService
 from playground.catalog.catalog import Catalog
-from playground.errors import BadQuestions, Busy, InvalidRequest, NotTheOperator, UnknownConversation
+from playground.errors import BadQuestions, Busy, InvalidRequest, NotTheOperator, QuestionFault, UnknownConversation
 from playground.services import Services
 from playground.storage.duels import Tally
 from playground.ui.arena import compare_view, history_view, queue_view
@@ -72,7 +73,7 @@ def test_a_batch_is_graded_to_its_end(
     view = queue_view.revealed(view, hall.grading)
     told = shown(view, services, words)
     assert (told["may"], len(told["lines"]), len(told["scores"])) == ((), 3, 2)  # type: ignore[arg-type]
-    assert {line["vote"] for line in told["lines"]} == {"Left is better", "Tie", "Both are bad"}  # type: ignore[attr-defined]
+    assert {line["vote"] for line in told["lines"]} == {"A is better", "Tie", "Both are bad"}  # type: ignore[attr-defined]
     view = queue_view.looked(view, hall, first)
     assert (view.hidden, shown(view, services, words)["phase"]) == (False, "looking")
     view = queue_view.summed_up(view, hall.grading)
@@ -151,8 +152,7 @@ def test_the_list_says_how_far_each_batch_is(catalog: Catalog, words: Words) -> 
 @pytest.mark.parametrize("language", ["en", "vi"])
 def test_every_error_of_a_batch_has_a_sentence_of_its_own(language: str) -> None:
     words = load_words(language)  # type: ignore[arg-type]
-    reasons = ("kind", "encoding", "empty", "long", "text", "json", "column", "csv", "many", "large")
-    errors = [BadQuestions("In English.", reason, 7) for reason in reasons]
+    errors = [BadQuestions("In English.", reason, 7) for reason in get_args(QuestionFault)]
     said = [sentence_of(error, words) for error in (*errors, Busy("x"), NotTheOperator("x"))]
     assert len(set(said)) == len(said)
     assert "7" in said[3]

@@ -108,7 +108,8 @@
     if (value.blind) return tools;
     const retry = iconButton("retry", word("arena.retry", { letter: card.letter }), () => act("retry", card.position), "calm");
     const open = iconButton("external", word("arena.detach", { letter: card.letter }), () => act("detach", card.position), "calm");
-    tools.append(retry, ...(card.text ? [flagButton(card)] : []), open);
+    // The answers of a batch are what was graded: they are not written anew.
+    tools.append(...(value.tab === "duels" ? [] : [retry]), ...(card.text ? [flagButton(card)] : []), open);
     for (const button of [retry, open]) button.disabled = value.busy;
     return tools;
   };

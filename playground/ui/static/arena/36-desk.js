@@ -100,7 +100,7 @@
     Object.assign(input, { type: "file", id: "duel-file", accept: value.endings.join(",") });
     input.setAttribute("aria-label", word("duels.file"));
     input.addEventListener("change", () => takeFile(input.files[0]));
-    const choose = el("label", "btn", icon("external", 16), el("span", "", ""));
+    const choose = el("label", "btn", icon("plus", 16), el("span", "", ""));
     choose.htmlFor = "duel-file";
     const name = el("span", "file-name");
     const drop = el("div", "file-drop", input, choose, name, el("p", "quiet", value.hint));
@@ -110,7 +110,8 @@
       takeFile(event.dataTransfer.files[0]);
     });
     const models = new Map(value.models.map((model) => {
-      const chip = el("button", "chip", el("span", "", model.name), model.note ? el("small", "", ` ${model.note}`) : "");
+      const chip = el("button", "chip", model.name);
+      chip.title = model.note;
       chip.dataset.id = model.id;
       chip.addEventListener("click", () => {
         if (!state.chosen.delete(model.id)) state.chosen.add(model.id);
@@ -118,9 +119,15 @@
       });
       return [model.id, chip];
     }));
-    const chips = el("div", "model-chips", ...models.values());
+    const [here, elsewhere] = [true, false].map((ready) => value.models.filter((model) => !model.note === ready).map((model) => models.get(model.id)));
+    const chips = el("div", "model-parts", el("div", "model-chips", ...here));
     chips.setAttribute("role", "group");
     chips.setAttribute("aria-label", word("duels.models_label"));
+    if (elsewhere.length) {
+      const more = el("details", "models-more", el("summary", "", word("duels.models_more", { count: playground.number(elsewhere.length) })));
+      more.append(el("div", "model-chips", ...elsewhere));
+      chips.append(more);
+    }
     const problem = el("p", "batch-problem");
     problem.id = "duel-problem";
     problem.setAttribute("role", "alert");
@@ -152,6 +159,7 @@
     if (value.begun) {
       Object.assign(state, { file: null });
       form.input.value = "";
+      document.getElementById("desk").scrollTop = 0;
       playground.toast(word("duels.begun"));
     }
     check();
