@@ -114,12 +114,14 @@ class PostgresServer:
     def database(self) -> Iterator[Database]:
         """The database with every migration and no rows."""
         database = Database(self.url())
-        migrate(database)
-        with database.write(durable=False) as connection:
-            for table in reversed(metadata.sorted_tables):
-                connection.execute(table.delete())
-        yield database
-        database.close()
+        try:
+            migrate(database)
+            with database.write(durable=False) as connection:
+                for table in reversed(metadata.sorted_tables):
+                    connection.execute(table.delete())
+            yield database
+        finally:
+            database.close()
 
     def blank(self) -> str:
         """The address of an empty schema."""
