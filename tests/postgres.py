@@ -12,15 +12,21 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 
+from playground.chat.processes import Processes
+from playground.domain import new_id
+from playground.storage.conversations import ConversationStore
 from playground.storage.database import Database
 from playground.storage.migrations import migrate
+from playground.storage.processes import ProcessStore
 from playground.storage.schema import metadata
+from playground.storage.writing import WritingStore
 
 MISSING = "PostgreSQL is missing: run tests/install-servers.sh, or name the folder with initdb in POSTGRES_BIN."
 # Nobody's data is at stake, so nothing waits for the disk. `strict` is a user who needs a password.
@@ -37,6 +43,12 @@ def find_programs() -> Path:
         if folder is not None and (folder / "initdb").exists():
             return folder
     pytest.fail(MISSING)
+
+
+def join(database: Database, lease: float) -> tuple[ProcessStore, Processes]:
+    """A process of its own on this database, as `services` makes it; `lease` in seconds."""
+    processes = ProcessStore(database, new_id(), timedelta(seconds=lease))
+    return processes, Processes(processes, WritingStore(database, processes), ConversationStore(database))
 
 
 class PostgresServer:
@@ -114,12 +126,14 @@ class PostgresServer:
     def database(self) -> Iterator[Database]:
         """The database with every migration and no rows."""
         database = Database(self.url())
-        migrate(database)
-        with database.write(durable=False) as connection:
-            for table in reversed(metadata.sorted_tables):
-                connection.execute(table.delete())
-        yield database
-        database.close()
+        try:
+            migrate(database)
+            with database.write(durable=False) as connection:
+                for table in reversed(metadata.sorted_tables):
+                    connection.execute(table.delete())
+            yield database
+        finally:
+            database.close()
 
     def blank(self) -> str:
         """The address of an empty schema."""

@@ -29,6 +29,7 @@ from playground.storage.migrations import migrate
 from playground.storage.votes import VoteStore
 from tests.catalogue import write_models
 from tests.chat.conftest import Saying
+from tests.postgres import join
 
 MODELS = ("quorvex-one", "zandrel-7b", "mibbart", "tolwick")
 
@@ -113,7 +114,7 @@ class Hall:
 
 @pytest.fixture
 def build_hall(tmp_path: Path) -> Iterator[Callable[..., Hall]]:
-    """Make an arena: `engines` by model (the rest says the question), `policy`, `max_models`, `room`, `speed`."""
+    """Make an arena: `engines` by model (the rest says the question), and whatever it is to have of its own."""
     built: list[Hall] = []
 
     def build(
@@ -125,6 +126,7 @@ def build_hall(tmp_path: Path) -> Iterator[Callable[..., Hall]]:
         speed: float = 1e6,
         max_runs: int = 64,
         models: Mapping[str, Mapping[str, object]] | None = None,
+        url: str = "",
     ) -> Hall:
         rows: Mapping[str, Mapping[str, object]] = models or {name: {} for name in MODELS}
         (tmp_path / "model").mkdir(exist_ok=True)
@@ -137,7 +139,7 @@ def build_hall(tmp_path: Path) -> Iterator[Callable[..., Hall]]:
             file = tmp_path / "policy.toml"
             file.write_text(policy, encoding="utf-8")
             policy = str(file)
-        database = Database(f"sqlite:///{tmp_path / 'data' / 'playground.db'}")
+        database = Database(url or f"sqlite:///{tmp_path / 'data' / 'playground.db'}")
         migrate(database)
         chats = ConversationStore(database)
         chat = ChatService(
@@ -148,6 +150,7 @@ def build_hall(tmp_path: Path) -> Iterator[Callable[..., Hall]]:
             decisions=DecisionStore(database),
             max_message_chars=32_000,
             max_runs=max_runs,
+            neighbours=join(database, 5.0)[1] if database.shared else None,
         )
         chat.recover()
         room = room or Room()

@@ -9,9 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
 
@@ -26,9 +24,8 @@ from playground.storage.conversations import ConversationStore
 from playground.storage.database import Database
 from playground.storage.decisions import DecisionStore
 from playground.storage.processes import ProcessStore
-from playground.storage.writing import WritingStore
 from tests.chat.conftest import OUTPUT_ONLY, OneEngine, Saying
-from tests.postgres import PostgresServer
+from tests.postgres import PostgresServer, join
 
 ROOT = Path(__file__).parents[2]
 LEASE = 2.0
@@ -65,8 +62,7 @@ class Office:
 def open_office(url: str, engine: Saying, policy: str = "standard", lease: float = LEASE, max_runs: int = 8) -> Office:
     database = Database(url)
     answers = ConversationStore(database)
-    processes = ProcessStore(database, uuid4().hex, timedelta(seconds=lease))
-    neighbours = Processes(processes, WritingStore(database, processes), answers)
+    processes, neighbours = join(database, lease)
     chat = ChatService(
         catalog=Catalog.load(),
         engines=OneEngine(engine),

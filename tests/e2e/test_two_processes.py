@@ -89,15 +89,14 @@ def test_an_answer_is_followed_to_its_end_from_the_other_process(pair: tuple[Ser
 
 
 def test_who_signed_in_to_the_workbench_is_known_to_both(pair: tuple[Served, Served]) -> None:
-    with httpx.Client(follow_redirects=False, timeout=30) as operator:
-        login = operator.post(f"{pair[0].address}/workbench/login", data={"token": TOKEN})
-        assert login.status_code == 303
-        cookies = {"playground_operator": login.cookies["playground_operator"]}
+    with httpx.Client(timeout=60) as operator:  # its cookie is for the host, whatever the port
+        assert operator.post(f"{pair[0].address}/workbench/login", data={"token": TOKEN}).status_code == 303
+        session = operator.cookies["playground_operator"]
         for served in pair:
-            page = httpx.get(f"{served.address}/workbench/en/", cookies=cookies, timeout=30)
-            assert page.status_code == 200
-        operator.post(f"{pair[1].address}/workbench/logout", cookies=cookies)
-        assert httpx.get(f"{pair[0].address}/workbench/en/", cookies=cookies).status_code == 303
+            assert operator.get(f"{served.address}/workbench/en/").status_code == 200
+        operator.post(f"{pair[1].address}/workbench/logout")
+        operator.cookies.set("playground_operator", session, path="/workbench")
+        assert operator.get(f"{pair[0].address}/workbench/en/").status_code == 303
 
 
 def test_behind_nginx_a_process_is_killed_and_everything_is_there(pair: tuple[Served, Served]) -> None:
