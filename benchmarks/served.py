@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,10 +39,11 @@ class Served:
 
 
 @contextmanager
-def serve(*options: str, data_dir: Path | None = None) -> Iterator[Served]:
+def serve(*options: str, data_dir: Path | None = None, variables: Mapping[str, str] | None = None) -> Iterator[Served]:
     """Start `app.py` with these options and wait until the page is served; ends it afterwards.
 
-    Its home is an empty folder, and no PLAYGROUND_ variable reaches it. Options given here come last, and so win.
+    Its home is an empty folder, and of PLAYGROUND_ variables only those of `variables` reach it. Options given here
+    come last, and so win.
     Raises RuntimeError with the end of its log when it does not come up.
     """
     with tempfile.TemporaryDirectory() as folder:
@@ -52,7 +53,11 @@ def serve(*options: str, data_dir: Path | None = None) -> Iterator[Served]:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("PLAYGROUND_")}
         with log.open("wb") as output:
             process = subprocess.Popen(
-                command, stdout=output, stderr=output, cwd=folder, env=environment | {"HOME": folder}
+                command,
+                stdout=output,
+                stderr=output,
+                cwd=folder,
+                env=environment | {"HOME": folder, **(variables or {})},
             )
         try:
             yield Served(_address(process, log), psutil.Process(process.pid), data, log)
