@@ -1,13 +1,13 @@
 # make run [PORT=…] [HOST=…]   environment, dependencies, start
 # make test                    environment, dependencies, linters, every test
-# make install | lint | bench
+# make install | lint | audit | bench
 # make test-extended             what takes too long for every run: every export, peers that are compiled
 PYTHON ?= python3
 HOST ?= 127.0.0.1
 PORT ?= 7860
 BIN := .venv/bin
 
-.PHONY: run test test-extended install install-dev lint bench
+.PHONY: run test test-extended install install-dev lint audit bench
 
 run: install
 	$(BIN)/python app.py --host $(HOST) --port $(PORT)
@@ -15,7 +15,7 @@ run: install
 install: .venv/.app
 
 # Three processes, a file of tests at a time; some cases are listed from sets, whose order both must agree on.
-test: install-dev lint
+test: install-dev lint audit
 	sh tests/install-browser.sh
 	sh tests/install-servers.sh
 	PYTHONHASHSEED=0 $(BIN)/python -m pytest -n 3 --dist loadfile $(PYTEST_ARGS)
@@ -29,6 +29,10 @@ lint: install-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# Whether anything installed has a known vulnerability; says so and goes on where the advisory service cannot be asked.
+audit: install-dev
+	$(BIN)/python -m tests.audit
 
 bench: install-dev
 	$(BIN)/python -m benchmarks

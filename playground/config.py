@@ -48,6 +48,16 @@ class Settings:
 
     host: str = _setting("127.0.0.1", "address to listen on")
     port: int = _setting(7860, "port to listen on (0: any free one)", 0, 65535)
+    allowed_hosts: str = _setting(
+        "", "names that it answers under, by commas, *.site.example too (empty: any; on loopback, this machine's)"
+    )
+    allowed_origins: str = _setting(
+        "", "other sites whose pages may call it, by commas, as https://site.example (empty: none)"
+    )
+    trusted_proxies: str = _setting(
+        "127.0.0.1,::1", "addresses and networks whose X-Forwarded-* headers are believed, by commas (empty: none)"
+    )
+    max_body_kb: int = _setting(2048, "largest request, in KiB", 1, 1_000_000)
     data_dir: Path = _setting(Path("data"), "folder for the database")
     database_url: str = _address(
         "", "address of the database, as postgresql://name@server/database (empty: SQLite in the data folder)"
@@ -75,14 +85,9 @@ class Settings:
     api_keys: ApiKeys = _setting(
         "auto", "who needs a key for /v1: auto (all but this machine), required (all), off (none)"
     )
-    api_hosts: str = _setting(
-        "", "names under which /v1 answers, by commas (empty: any with a key, else loopback names)"
-    )
-    api_origins: str = _setting("", "web pages that may call /v1, by commas, as https://site.example (empty: none)")
     api_requests_per_minute: int = _setting(120, "requests to /v1 per key or visitor and minute (0: any)", 0, 1_000_000)
     api_tokens_per_day: int = _setting(0, "tokens per key or visitor and day, read and written (0: any)", 0, 10**12)
     api_concurrent: int = _setting(16, "requests to /v1 at the same time per key or visitor (0: any)", 0, 10_000)
-    api_max_body_kb: int = _setting(2048, "largest request to /v1, in KiB", 1, 1_000_000)
     max_message_chars: int = _setting(32_000, "longest message accepted, in characters", 1, 10_000_000)
     max_runs: int = _setting(64, "answers written at the same time; further ones wait", 1, 10_000)
     max_models: int = _setting(2, "models kept loaded at the same time", 1, 64)
@@ -184,7 +189,7 @@ def _from_file(path: Path, *, optional: bool = False) -> dict[str, Any]:
         return {}
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ConfigError(f"The settings file {path} cannot be read: {error}") from error
     for name in set(table) & set(_secrets()):
         raise ConfigError(f"{path}: {name} is a secret; it is read from the environment only, {PREFIX}{name.upper()}.")

@@ -49,11 +49,25 @@ def keep_log(settings: Settings) -> None:
 
 def build_app(services: Services, space: Space | None = None) -> FastAPI:
     """The pages, and the API beside them, as one ASGI application. Must be called where no event loop runs."""
+    from starlette.middleware.cors import CORSMiddleware  # noqa: PLC0415
+
     from playground.api.routes import PREFIX, create_api  # noqa: PLC0415
+    from playground.front_door import FrontDoor, allowed_origins, trusted_proxies  # noqa: PLC0415
     from playground.ui.app import create_app  # noqa: PLC0415
 
+    settings = services.settings
+    origins, proxies = allowed_origins(settings, space), trusted_proxies(settings, space)
     app = create_app(services, space)
     app.mount(PREFIX, create_api(services))
+    # Without this one Gradio answers for itself, and lets pages of every site read it, credentials included.
+    app.add_middleware(
+        CORSMiddleware,
+        allow_origins=sorted(origins),
+        allow_methods=["GET", "POST"],
+        allow_headers=["Authorization", "Content-Type"],
+        expose_headers=["Retry-After"],
+    )
+    app.add_middleware(FrontDoor, settings=settings, proxies=proxies, origins=origins)
     return app
 
 
@@ -74,16 +88,6 @@ def fetch_models(services: Services) -> None:
     for spec in [services.catalog.get(name) for name in names]:
         if services.library.state(spec) in {ModelState.ABSENT, ModelState.PARTLY}:
             services.library.pull(spec)
-
-
-def trusted_proxies(space: Space | None) -> list[str]:
-    """Whose word is taken for where a request comes from, and that it came by https.
-
-    A Space can be reached through the Hub's proxies only, which ask from private addresses; the last address before
-    them is the visitor's. Elsewhere a proxy on this machine is believed, as uvicorn does by itself.
-    """
-    here = ["127.0.0.1", "::1"]
-    return here if space is None else [*here, "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10"]
 
 
 def serve(
@@ -113,7 +117,8 @@ def serve(
             build_app(services, space),
             log_level="warning",
             timeout_graceful_shutdown=3,
-            forwarded_allow_ips=trusted_proxies(space),
+            proxy_headers=False,  # the front door decides whom to believe
+            server_header=False,
         )
         host, port = listener.getsockname()[:2]
         log.info("serving at %s", f"https://{space.host}" if space and space.host else f"http://{host}:{port}")

@@ -1,4 +1,4 @@
-"""Who may call the API, under which names, from which web pages, with how large a request."""
+"""Who may call the API, and from which web pages."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from playground.api.errors import UNEXPECTED, problem_of, problem_of_http
 from playground.api.limits import Caller
 from playground.config import Settings
 from playground.errors import KeyNeeded, NotAllowed, PlaygroundError
-from playground.loopback import comes_from_here, host_of, is_loopback
+from playground.loopback import comes_from_here, is_loopback
 from playground.storage.keys import KeyStore
 
 log = logging.getLogger(__name__)
@@ -31,14 +31,10 @@ class Doorkeeper:
         self._keys = keys
         self._needed = settings.api_keys
         self._listens_here = is_loopback(settings.host)
-        self._hosts = frozenset(listed(settings.api_hosts.lower()))
-        self._origins = frozenset(listed(settings.api_origins))
+        self._origins = frozenset(listed(settings.allowed_origins))
 
     def admit(self, connection: HTTPConnection) -> Caller:
         """Who this is. Raises NotAllowed, KeyNeeded or StorageError."""
-        host = host_of(connection)
-        if self._hosts and host not in self._hosts:
-            raise NotAllowed("This server does not answer under the name in the Host header. Ask its operator.")
         secret = _bearer(connection)
         key = self._keys.find(secret) if secret else None
         if key is not None:
@@ -52,8 +48,6 @@ class Doorkeeper:
             and origin.partition("://")[2] != connection.headers.get("host")
         ):
             raise NotAllowed("Web pages of other sites may not call this server. Its operator can allow them.")
-        if self._listens_here and not self._hosts and not is_loopback(host):
-            raise NotAllowed("This server answers under the names of this machine only. Its operator can add others.")
         return Caller(f"visitor-{connection.client.host if connection.client else ''}"[:64])
 
     def _is_here(self, connection: HTTPConnection) -> bool:
@@ -65,12 +59,11 @@ _WRONG = "This key is not in force. Check it, or ask the operator for another on
 
 
 class Entrance:
-    """Lets in whoever may, with a body that is not too large; whatever goes wrong inside is told in OpenAI's form."""
+    """Lets in whoever may; whatever goes wrong inside is told in OpenAI's form."""
 
-    def __init__(self, app: ASGIApp, doorkeeper: Doorkeeper, most_bytes: int) -> None:
+    def __init__(self, app: ASGIApp, doorkeeper: Doorkeeper) -> None:
         self._app = app
         self._doorkeeper = doorkeeper
-        self._most = most_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or refuse it."""
@@ -101,20 +94,7 @@ class Entrance:
         connection = HTTPConnection(scope)
         if scope["path"].removeprefix(scope.get("root_path", "")) not in OPEN:
             scope.setdefault("state", {})["caller"] = await run_in_threadpool(self._doorkeeper.admit, connection)
-        length = connection.headers.get("content-length", "0")
-        if not length.isascii() or not length.isdigit() or int(length[:20]) > self._most:
-            raise HTTPException(413)
-        read = 0
-
-        async def bounded() -> Message:
-            nonlocal read
-            message = await receive()
-            read += len(message.get("body", b""))
-            if read > self._most:
-                raise HTTPException(413)
-            return message
-
-        await self._app(scope, bounded, send)
+        await self._app(scope, receive, send)
 
 
 def listed(setting: str) -> list[str]:

@@ -11,11 +11,10 @@ from fastapi.exceptions import RequestValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import JSONResponse, Response
 
 from playground.api.answers import ChatForm, Form, TextForm
-from playground.api.auth import Doorkeeper, Entrance, listed
+from playground.api.auth import Doorkeeper, Entrance
 from playground.api.errors import (
     Problem,
     Refused,
@@ -49,22 +48,7 @@ _NO_EMBEDDINGS = Problem(
 def create_api(services: Services) -> FastAPI:
     """What is served below `PREFIX`."""
     settings = services.settings
-    middleware = [
-        Middleware(
-            Entrance,
-            doorkeeper=Doorkeeper(settings, services.keys),
-            most_bytes=settings.api_max_body_kb * 1024,
-        )
-    ]
-    if origins := listed(settings.api_origins):
-        cors = Middleware(
-            CORSMiddleware,
-            allow_origins=origins,
-            allow_methods=["GET", "POST"],
-            allow_headers=["Authorization", "Content-Type"],
-            expose_headers=["Retry-After"],
-        )
-        middleware.insert(0, cors)
+    middleware = [Middleware(Entrance, doorkeeper=Doorkeeper(settings, services.keys))]
     app = FastAPI(
         title="Playground",
         version="1",

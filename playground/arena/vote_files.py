@@ -14,6 +14,7 @@ import csv
 import gzip
 import io
 import json
+import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
@@ -41,6 +42,7 @@ _READ = frozenset(
 )
 MAX_FILE_BYTES = 4 * 2**30
 _AT_ONCE = 50_000
+_LARGEST_COUNT = 2**31 - 1
 Table = dict[str, list[Any]]
 
 
@@ -60,9 +62,8 @@ def read_table(path: Path) -> Table:
     try:
         if path.stat().st_size > MAX_FILE_BYTES:
             raise InvalidRequest(f"{path.name} is larger than {MAX_FILE_BYTES // 2**30} GiB. Split it.")
-        data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-        table = READERS[kind](data)
-    except (OSError, EOFError, ValueError, RecursionError, csv.Error) as error:
+        table = READERS[kind](_unpacked(path) if path.suffix == ".gz" else path.read_bytes())
+    except (OSError, EOFError, ValueError, RecursionError, csv.Error, zlib.error) as error:
         reason = f"{error}".splitlines()[0] if f"{error}" else type(error).__name__
         raise InvalidRequest(f"{path.name} cannot be read as votes: {reason:.200}") from error
     if "winner" in table:
@@ -70,6 +71,14 @@ def read_table(path: Path) -> Table:
             _SAID_OTHERWISE.get(word, word) if isinstance(word, str) else word for word in table["winner"]
         ]
     return table
+
+
+def _unpacked(path: Path) -> bytes:
+    with gzip.open(path) as packed:
+        data = packed.read(MAX_FILE_BYTES + 1)
+    if len(data) > MAX_FILE_BYTES:
+        raise InvalidRequest(f"{path.name} is larger than {MAX_FILE_BYTES // 2**30} GiB when it is unpacked. Split it.")
+    return data
 
 
 def votes_from_table(table: Mapping[str, Sequence[Any]]) -> Votes:
@@ -106,9 +115,18 @@ def answer_styles(table: Mapping[str, Sequence[Any]]) -> list[tuple[Style, Style
         return None
     left, right = (zip(*(column for column in side if column is not None), strict=True) for side in counts)
     try:
-        return [(Style(*map(int, a)), Style(*map(int, b))) for a, b in zip(left, right, strict=True)]
-    except ValueError as error:
-        raise InvalidRequest(f"The columns of style must hold whole numbers: {', '.join(FEATURES)}.") from error
+        return [(Style(*map(_count, a)), Style(*map(_count, b))) for a, b in zip(left, right, strict=True)]
+    except (ValueError, TypeError, OverflowError) as error:
+        raise InvalidRequest(
+            f"The columns of style must hold whole numbers from 0 to {_LARGEST_COUNT:,}: {', '.join(FEATURES)}."
+        ) from error
+
+
+def _count(value: Any) -> int:
+    count = int(value)
+    if not 0 <= count <= _LARGEST_COUNT:
+        raise ValueError("out of range")
+    return count
 
 
 def _styles(table: Mapping[str, Sequence[Any]]) -> Any:
@@ -169,6 +187,8 @@ def _arrow_columns(read: Callable[[], Any]) -> Table:
         table = read()
     except ArrowException as error:
         raise ValueError(str(error)) from error
+    if len(set(table.column_names)) != len(table.column_names):
+        raise ValueError("a column is there twice")
     return {name: table.column(name).to_pylist() for name in table.column_names}
 
 

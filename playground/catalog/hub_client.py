@@ -17,7 +17,7 @@ from urllib.parse import urljoin, urlsplit
 
 import httpx
 
-from playground.catalog.addresses import check_endpoint, check_target, origin
+from playground.catalog.addresses import check_endpoint, check_target, origin, watch_target
 from playground.catalog.refusals import refusal
 from playground.catalog.strict_json import parse_json
 from playground.errors import AccessNeeded, Cancelled, HubBusy, HubError, HubUnreachable
@@ -122,7 +122,13 @@ class HubClient:
     def _send(self, url: str, headers: Mapping[str, str]) -> httpx.Response:
         for _ in range(_REDIRECTS):
             own = self._own_headers() if origin(url) == origin(self.endpoint) else {}
-            request = self._http().build_request("GET", url, headers={**headers, **own, "Accept-Encoding": "identity"})
+            watch = watch_target(url, self.endpoint)
+            request = self._http().build_request(
+                "GET",
+                url,
+                headers={**headers, **own, "Accept-Encoding": "identity"},
+                extensions={} if watch is None else {"trace": watch},
+            )
             response = self._http().send(request, stream=True)
             location = response.headers.get("Location")
             if not response.is_redirect or not location:

@@ -50,7 +50,7 @@ def read_rows(files: Iterable[Path]) -> list[ModelSpec]:
 def _tables(file: Path) -> list[dict[str, Any]]:
     try:
         content = tomllib.loads(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ConfigError(f"The model catalogue {file} cannot be read: {error}") from error
     unknown = sorted(set(content) - {"models"})
     if unknown:

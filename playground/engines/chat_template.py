@@ -1,7 +1,7 @@
 """Chat templates: Jinja programs that come with a model and turn messages into the text it was trained on.
 
-They are code from strangers, so they run in Jinja's immutable sandbox and see nothing but strings. Rendering equals
-`transformers.PreTrainedTokenizerBase.apply_chat_template`.
+They are code from strangers, so they run in a sandbox (see `template_sandbox`) and see nothing but strings. Rendering
+equals `transformers.PreTrainedTokenizerBase.apply_chat_template`.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ import jinja2
 import jinja2.ext
 import jinja2.nodes
 import jinja2.parser
-from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from playground.engines.contract import Turn
+from playground.engines.template_sandbox import BoundedEnvironment, bounded_filter, metered
 from playground.errors import InvalidRequest, ModelLoadError
 
 
@@ -35,14 +35,15 @@ class ChatTemplate:
     """A compiled chat template. Raises ModelLoadError when it is not a valid one."""
 
     def __init__(self, source: str, special_tokens: Mapping[str, str]) -> None:
-        environment = ImmutableSandboxedEnvironment(
+        environment = BoundedEnvironment(
             trim_blocks=True, lstrip_blocks=True, extensions=[_Generation, jinja2.ext.loopcontrols]
         )
-        environment.filters["tojson"] = _to_json
+        environment.filters["tojson"] = bounded_filter("tojson", _to_json)
         environment.globals["raise_exception"] = _raise_exception
         environment.globals["strftime_now"] = _strftime_now
         try:
-            self._template = environment.from_string(source)
+            with metered():
+                self._template = environment.from_string(source)
         except (jinja2.TemplateError, RecursionError) as error:
             raise ModelLoadError(
                 "The model's chat template is malformed. Download the model again, or choose another one."
@@ -69,9 +70,10 @@ class ChatTemplate:
     def _render(self, turns: Sequence[Turn]) -> str:
         messages = [{"role": str(turn.role), "content": turn.content} for turn in turns]
         try:
-            return self._template.render(
-                messages=messages, tools=None, documents=None, add_generation_prompt=True, **self._special_tokens
-            )
+            with metered():
+                return self._template.render(
+                    messages=messages, tools=None, documents=None, add_generation_prompt=True, **self._special_tokens
+                )
         except (TypeError, ValueError, ArithmeticError, LookupError, AttributeError, RecursionError) as error:
             raise jinja2.TemplateRuntimeError(type(error).__name__) from error
 

@@ -59,7 +59,7 @@ def load_lexicon(path: Path) -> Lexicon:
     """Read a list. Raises PolicyError, naming file, key and what is accepted."""
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise PolicyError(f"The word list {path.name} cannot be read: {error}") from error
     _refuse_unknown(table, _FILE_KEYS, path.name)
     language = table.get("language")

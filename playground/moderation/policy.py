@@ -134,7 +134,7 @@ def _table(name_or_path: str | Path) -> tuple[dict[str, Any], str]:
         raise PolicyError(f"Unknown policy {text!r}; there are: {known}, or give the path of a .toml file.")
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise PolicyError(f"The policy file {path.name} cannot be read: {error}") from error
     for key, value in table.items():
         _one_of(key, _TOP_KEYS, f"{name}: unknown key")

@@ -1,7 +1,8 @@
 """A remote moderation endpoint in the form of OpenAI's `/v1/moderations`; off unless the operator names one.
 
-Texts go to that address and nowhere else: no redirects are followed and no proxy settings are read. Whatever goes wrong
-(no answer, not in time, not in that form) makes the detector unavailable, and the policy decides about that.
+Texts go to that address and nowhere else: no redirects are followed and no proxy settings are read. Without https they
+go to this machine or to an address of a private network only. Whatever goes wrong (no answer, not in time, not in that
+form) makes the detector unavailable, and the policy decides about that.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from playground.catalog.addresses import ConnectionWatch, is_address, is_loopback, is_private
 from playground.domain import Finding
 from playground.errors import ConfigError, DetectorUnavailable
 from playground.moderation.categories import CATEGORIES
@@ -30,6 +32,9 @@ _CATEGORIES = {
     "sexual": "sexual_explicit",
 }
 _OTHERWISE = "harm"
+_NOT_NEAR = (
+    "The moderation endpoint is not on a private network, and http can be read on the way. Use https in moderation_url."
+)
 _LARGEST_ANSWER = 1_000_000  # bytes
 _MOST_TEXTS = 32  # in one request
 
@@ -40,7 +45,8 @@ class RemoteEndpointDetector:
     `url` is the address of the endpoint itself, `seconds` the time for connecting, asking and reading together. The
     explanation is "remote:" and the endpoint's own name for the category. Safe to use from several threads.
 
-    Raises ConfigError for an address that is not http or https.
+    Raises ConfigError for an address that is not http or https, holds a name or password, or would send texts over http
+    to a public address.
     """
 
     name = "remote"
@@ -48,17 +54,15 @@ class RemoteEndpointDetector:
     scope: Scope = "unit"
 
     def __init__(self, url: str, *, key: str = "", model: str = "", seconds: float = 10.0) -> None:
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ConfigError(
-                "moderation_url must be a whole http or https address, such as http://host/v1/moderations."
-            )
+        host = _checked_host(url)
         self._url = url
+        watch = ConnectionWatch(host, _is_near, lambda _: DetectorUnavailable(_NOT_NEAR))
+        self._extensions: dict[str, Any] = {} if url.startswith("https:") else {"trace": watch}
         self._headers = {"Authorization": f"Bearer {key}"} if key else {}
         self._model = model
         self._seconds = seconds
         self._client: httpx.Client | None = None
-        self.version = model or parts.hostname
+        self.version = model or host
 
     def scan(self, text: str) -> list[Finding]:
         """A finding for every category the endpoint scores. Raises DetectorUnavailable when it does not answer well."""
@@ -103,7 +107,9 @@ class RemoteEndpointDetector:
         deadline = time.monotonic() + self._seconds
         answer = bytearray()
         try:
-            with client.stream("POST", self._url, json=body, headers=self._headers) as response:
+            with client.stream(
+                "POST", self._url, json=body, headers=self._headers, extensions=self._extensions
+            ) as response:
                 if response.status_code != 200:
                     raise DetectorUnavailable(f"The moderation endpoint answered with status {response.status_code}.")
                 for part in response.iter_bytes():
@@ -134,3 +140,23 @@ class RemoteEndpointDetector:
                 explanation = f"remote:{str(name)[:40]}"
                 best[category] = Finding(category, float(score), (0, length), self.name, self.version, explanation)
         return list(best.values())
+
+
+def _checked_host(url: str) -> str:
+    """The host of a moderation endpoint. Raises ConfigError; the address itself, which may hold a key, is not told."""
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname or "", parts.port
+    except ValueError:
+        host = ""
+    if not host or parts.scheme not in ("http", "https"):
+        raise ConfigError("moderation_url must be a whole http or https address, such as http://host/v1/moderations.")
+    if parts.username is not None or parts.password is not None:
+        raise ConfigError("moderation_url holds a name or a password. Put the key into PLAYGROUND_MODERATION_KEY.")
+    if parts.scheme == "http" and is_address(host) and not _is_near(host):
+        raise ConfigError(_NOT_NEAR)
+    return host
+
+
+def _is_near(host: str) -> bool:
+    return is_loopback(host) or is_private(host)

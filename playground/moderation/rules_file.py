@@ -47,7 +47,7 @@ def load_rules(path: Path) -> Rules:
     try:
         content = path.read_bytes()
         table = tomllib.loads(content.decode("utf-8-sig"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise PolicyError(f"The rules file {path.name} cannot be read: {error}") from error
     for key, value in table.items():
         if key not in _FILE_KEYS or not isinstance(value, list):

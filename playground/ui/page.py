@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import html
 import json
 import re
+import secrets
 from collections.abc import Mapping
 
 from starlette.datastructures import MutableHeaders
@@ -12,15 +15,16 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from playground.domain import Language
 from playground.ui.assets import Bundle, load_assets
-from playground.ui.owner import cookie_attributes
+from playground.ui.owner import YEAR_SECONDS, cookie_attributes
 from playground.ui.words import LANGUAGES, Words, load_words
 from playground.ui.workbench.access import ROOT
 
-# Gradio builds its components from inline scripts and templates, so those stay allowed; no other host is.
-POLICY = (
-    "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
+# What runs in the page: files of this server, and the inline scripts that the server itself marked. Gradio makes
+# functions of the text of its templates, and styles of everything, so eval and inline styles stay. No other host.
+_POLICY = (
+    "default-src 'self'; script-src 'self' {marked} 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
     "img-src 'self' data: blob:; media-src 'self' blob:; font-src 'self' data:; connect-src 'self'; "
-    "worker-src 'self' blob:; object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'self'"
+    "worker-src 'self' blob:; object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors {framing}"
 )
 VIEWPORT = "width=device-width, initial-scale=1, viewport-fit=cover, interactive-widget=resizes-content"
 MOUNTS = tuple(f"/{language}" for language in LANGUAGES)
@@ -38,13 +42,15 @@ PAGES: dict[str, tuple[Language, Bundle]] = {
     f"{root}/{code}{end}": (code, bundle) for bundle, root in _ROOTS.items() for code in LANGUAGES for end in ("", "/")
 }
 HEADERS = {
-    "Content-Security-Policy": POLICY,
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "SAMEORIGIN",
     "Referrer-Policy": "same-origin",
     "Permissions-Policy": "camera=(), microphone=(), geolocation=(), payment=(), usb=()",
     "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
 }
+SECURE = {"Strict-Transport-Security": f"max-age={YEAR_SECONDS}"}
+"""Besides, where the request came by https: browsers keep to it."""
 # A Space's page is shown in a frame of the Hub's.
 FRAMING_SITE = "https://huggingface.co"
 # What the page needs of Gradio. Its other routes (uploads, files, requests on somebody's behalf, descriptions of the
@@ -57,15 +63,23 @@ _GRADIO_HEAD = re.compile(
     r'\s*<meta\s+(?:property="og:|name="(?:twitter:|viewport"))[^>]*>|\s*<link rel="manifest"[^>]*>'
 )
 _BASE = re.compile(r"<base [^>]*>")
+_SCRIPT = re.compile(r"<script(?=[\s>])")
+
+
+def policy_for(*, framed: bool, nonce: str = "") -> str:
+    """The content policy; `framed`: the Hub, and nobody else, may show the page in a frame of its own.
+
+    Inline scripts run that carry the `nonce`; without one, only the early script, known by its hash.
+    """
+    digest = base64.b64encode(hashlib.sha256(load_assets().early.encode()).digest()).decode()
+    marked = f"'nonce-{nonce}'" if nonce else f"'sha256-{digest}'"
+    return _POLICY.format(marked=marked, framing=f"'self' {FRAMING_SITE}" if framed else "'self'")
 
 
 def headers_for(*, framed: bool) -> Mapping[str, str]:
-    """The headers of every answer; `framed`: the Hub, and nobody else, may show the page in a frame of its own."""
-    if not framed:
-        return HEADERS
-    policy = POLICY.replace("frame-ancestors 'self'", f"frame-ancestors 'self' {FRAMING_SITE}")
-    kept = {name: value for name, value in HEADERS.items() if name != "X-Frame-Options"}  # it knows no other site
-    return kept | {"Content-Security-Policy": policy}
+    """The headers of every answer that has none of its own."""
+    kept = {name: value for name, value in HEADERS.items() if not (framed and name == "X-Frame-Options")}
+    return kept | {"Content-Security-Policy": policy_for(framed=framed)}  # the former knows no other site
 
 
 class SecurityHeaders:
@@ -73,7 +87,7 @@ class SecurityHeaders:
 
     def __init__(self, app: ASGIApp, *, framed: bool = False) -> None:
         self._app = app
-        self._headers = headers_for(framed=framed)
+        self._headers = dict(headers_for(framed=framed))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or answer 404 for a closed part."""
@@ -81,11 +95,13 @@ class SecurityHeaders:
             await self._app(scope, receive, send)
             return
 
+        told = self._headers | SECURE if scope["scheme"] == "https" else self._headers
+
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                for name, value in self._headers.items():
-                    headers[name] = value
+                for name, value in told.items():
+                    headers.setdefault(name, value)
             await send(message)
 
         if scope["path"].startswith((*MOUNTS, *WORKBENCHES, *ARENAS)) and not OPEN.fullmatch(scope["path"]):
@@ -125,8 +141,10 @@ class OwnHead:
             headers = MutableHeaders(scope=start)
             content = bytes(body)
             if headers.get("content-type", "").startswith("text/html"):
-                content = rewrite(content.decode("utf-8"), words, bundle, framed=self._framed).encode("utf-8")
+                nonce = secrets.token_urlsafe(16)
+                content = rewrite(content.decode("utf-8"), words, bundle, nonce, framed=self._framed).encode("utf-8")
                 headers["Content-Length"] = str(len(content))
+                headers["Content-Security-Policy"] = policy_for(framed=self._framed, nonce=nonce)
                 headers["Cache-Control"] = "no-store"
             await send(start)
             await send({"type": "http.response.body", "body": content})
@@ -135,11 +153,12 @@ class OwnHead:
         await self._app({**scope, "headers": plain}, receive, collect)
 
 
-def rewrite(page: str, words: Words, bundle: Bundle = "page", *, framed: bool = False) -> str:
-    """Gradio's HTML with a head of our own. Nothing in it comes from people or models."""
+def rewrite(page: str, words: Words, bundle: Bundle, nonce: str, *, framed: bool = False) -> str:
+    """Gradio's HTML with a head of our own and its scripts marked. Nothing in it comes from people or models."""
     page = page.replace('lang="en"', f'lang="{words.language}"', 1)
     page = _GRADIO_HEAD.sub("", page)
-    return _BASE.sub(lambda base: base.group() + own_head(words, bundle, framed=framed), page, count=1)
+    page = _BASE.sub(lambda base: base.group() + own_head(words, bundle, framed=framed), page, count=1)
+    return _SCRIPT.sub(f'<script nonce="{nonce}"', page)
 
 
 def own_head(words: Words, bundle: Bundle, *, framed: bool = False) -> str:

@@ -139,6 +139,10 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 @pytest.fixture
 def serve(tmp_path: Path) -> Iterator[Callable[..., Site]]:
-    """Serve the API alone with other settings."""
+    """Serve the API alone with other settings, or with the pages and all that stands before them."""
+
+    def begin(*, pages: bool = False, **changes: Any) -> Site:
+        return stack.enter_context(served(settings_in(tmp_path, **changes), pages=pages))
+
     with contextlib.ExitStack() as stack:
-        yield lambda **changes: stack.enter_context(served(settings_in(tmp_path, **changes)))
+        yield begin

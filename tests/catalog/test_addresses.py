@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 from typing import Any
 
@@ -19,6 +20,8 @@ def names(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def resolve(host: str, port: int, **options: Any) -> list[Any]:
         number = known.get(host, host)
+        with contextlib.suppress(OSError):
+            number = socket.inet_ntoa(socket.inet_aton(number))  # also 127.1, 0x7f000001 and 2130706433
         if not number[0].isdigit() and ":" not in number:
             raise socket.gaierror(socket.EAI_NONAME, "unknown")
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (number, port))]
@@ -66,3 +69,33 @@ def test_everything_else_is_refused(target: str) -> None:
 def test_an_endpoint_is_kept_without_its_slash() -> None:
     assert check_endpoint(" https://huggingface.co/ ") == HUB
     assert check_endpoint("http://localhost:8000") == "http://localhost:8000"
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "https://2130706433/x",
+        "https://0x7f000001/x",
+        "https://017700000001/x",
+        "https://127.1/x",
+        "https://0.0.0.0/x",
+        "https://[::]/x",
+        "https://[::ffff:127.0.0.1]/x",
+        "https://[::ffff:7f00:1]/x",
+        "https://[64:ff9b::10.0.0.1]/x",
+        "https://[2002:a00:1::]/x",
+        "https://[fe80::1%25eth0]/x",
+        "https://[fd00::1]/x",
+        "https://cdn.example@inside.example/x",
+        "https://user:secret@cdn.example/x",
+        "https://user@cdn.example/x",
+        "https://inside.example#@cdn.example/x",
+        "https://inside.example\\@cdn.example/x",
+        "//inside.example/x",
+        "gopher://cdn.example/x",
+    ],
+)
+def test_numbers_in_disguise_and_names_before_an_at_are_refused(target: str) -> None:
+    with pytest.raises(HubError) as caught:
+        check_target(target, HUB)
+    assert "secret" not in str(caught.value)

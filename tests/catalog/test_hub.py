@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 from huggingface_hub import HfApi, constants, hf_hub_download
 
+from playground.catalog.addresses import check_target
 from playground.catalog.hub import Hub
 from playground.catalog.hub_client import HubClient, Patience
 from playground.errors import (
@@ -269,3 +271,29 @@ def test_a_broken_token_is_told_and_not_shown(hub: HubStandIn, connect: Connect,
         connect(hub, token=token).search("x")
     assert "hf_" not in repr(caught.value)
     assert not hub.seen
+
+
+def test_a_name_that_means_another_address_by_the_time_it_is_connected_to(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """DNS rebinding: public when it is looked at, this machine when it is asked. Nothing is sent there."""
+    public = HubClient("https://hub.example", patience=Patience(attempts=1))
+    answers = iter(["93.184.216.34", "127.0.0.1"])
+    resolve = socket.getaddrinfo
+    with socket.create_server(("127.0.0.1", 0)) as inside:
+        port = inside.getsockname()[1]
+
+        def rebinding(host: Any, *arguments: Any, **options: Any) -> Any:
+            return resolve(next(answers) if host == "rebind.example" else host, *arguments, **options)
+
+        monkeypatch.setattr(socket, "getaddrinfo", rebinding)
+        target = f"https://rebind.example:{port}/latest/meta-data"
+        check_target(target, public.endpoint)
+        with pytest.raises(HubError, match=r"rebind.example, which is not a public address"), public.open(target, {}):
+            pass
+        inside.settimeout(5)
+        connection, _ = inside.accept()
+        with connection:
+            connection.settimeout(5)
+            assert connection.recv(1) == b""  # closed, and not even a greeting came
+    public.close()

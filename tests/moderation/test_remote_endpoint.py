@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from playground.config import load_settings
 from playground.domain import Direction
 from playground.errors import ConfigError, DetectorUnavailable
+from playground.moderation import remote_endpoint
 from playground.moderation.moderator import equip
 from playground.moderation.remote_endpoint import RemoteEndpointDetector
 from playground.services import choose_detectors, choose_policy
@@ -108,10 +110,42 @@ def test_a_server_that_drips_or_is_not_there_is_given_up(server: Server) -> None
     absent.close()
 
 
-@pytest.mark.parametrize("url", ["", "ftp://host/x", "host/v1/moderations", "http://"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "ftp://host/x",
+        "host/v1/moderations",
+        "http://",
+        "https://host:port/v1",
+        "https://me:k3y-in-it@host/v1/moderations",
+        "http://127.0.0.1@8.8.8.8/v1/moderations",
+        "http://8.8.8.8/v1/moderations",
+        "http://[2606:4700::1]/v1/moderations",
+        "http://0.0.0.0/v1/moderations",
+    ],
+)
 def test_a_bad_address_is_refused(url: str) -> None:
-    with pytest.raises(ConfigError, match="moderation_url"):
+    with pytest.raises(ConfigError, match="moderation_url") as caught:
         RemoteEndpointDetector(url)
+    assert "k3y-in-it" not in str(caught.value)
+
+
+def test_texts_go_over_http_only_to_names_of_a_private_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which address a name means is seen when it is connected to, before anything is sent."""
+    monkeypatch.setattr(remote_endpoint, "_is_near", lambda host: host == "::1")  # as if this machine were far away
+    resolve = socket.getaddrinfo
+    monkeypatch.setattr(socket, "getaddrinfo", lambda _, *rest, **more: resolve("127.0.0.1", *rest, **more))
+    with socket.create_server(("127.0.0.1", 0)) as far:
+        detector = RemoteEndpointDetector(f"http://far.example:{far.getsockname()[1]}/v1/moderations", seconds=5)
+        with pytest.raises(DetectorUnavailable, match="not on a private network"):
+            detector.scan("a secret")
+        far.settimeout(5)
+        connection, _ = far.accept()
+        with connection:
+            connection.settimeout(5)
+            assert connection.recv(1) == b""
+    detector.close()
 
 
 def test_the_settings_switch_it_on_and_a_failure_blocks(server: Server, isolated: Path) -> None:

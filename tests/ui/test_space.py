@@ -11,11 +11,10 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 from gradio.context import LocalContext
-from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from playground.config import Settings, Space, read_space
 from playground.domain import ChatRequest
-from playground.server import trusted_proxies
+from playground.front_door import FrontDoor, trusted_proxies
 from playground.services import Services, build
 from playground.ui.app import create_app
 from playground.ui.asker import AskerContext
@@ -127,8 +126,10 @@ async def _who(space: Space | None, peer: str, forwarded: str) -> tuple[str, str
         seen.update(scope)
 
     headers = [(b"x-forwarded-for", forwarded.encode()), (b"x-forwarded-proto", b"https")]
-    scope = {"type": "http", "client": (peer, 1), "scheme": "http", "headers": headers}
-    await ProxyHeadersMiddleware(app, trusted_proxies(space))(scope, None, None)  # type: ignore[arg-type]
+    scope = {"type": "http", "client": (peer, 1), "scheme": "http", "method": "GET", "path": "/", "headers": headers}
+    settings = Settings(host="0.0.0.0")
+    door = FrontDoor(app, settings, trusted_proxies(settings, space), frozenset())
+    await door(scope, None, None)  # type: ignore[arg-type]
     return seen["client"][0], seen["scheme"]
 
 

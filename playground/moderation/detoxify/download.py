@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import IO, Any
 from urllib.parse import urlsplit
 
-from playground.errors import DetectorUnavailable
+from playground.catalog.addresses import check_target
+from playground.errors import DetectorUnavailable, HubError
 from playground.moderation.detoxify.checkpoint import verify_files
 from playground.moderation.detoxify.variants import CONFIG, RELEASES, TOKENIZER, Variant
 
@@ -107,4 +108,10 @@ class _HttpsRedirects(urllib.request.HTTPRedirectHandler):
         self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: Any, newurl: str
     ) -> urllib.request.Request | None:
         _require_https(newurl)
+        try:
+            check_target(newurl, req.full_url)
+        except HubError as error:
+            raise DetectorUnavailable(
+                "The download was sent to an address that is not public. Try again later."
+            ) from error
         return super().redirect_request(req, fp, code, msg, headers, newurl)

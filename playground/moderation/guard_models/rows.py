@@ -116,7 +116,7 @@ def load_guards(*paths: Path) -> dict[str, GuardRow]:
 def _read(path: Path) -> dict[str, Any]:
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise PolicyError(f"The file of guard models {path.name} cannot be read: {error}") from error
     _keys(table, ("guards", "forms"), path.name)
     forms, guards = table.get("forms", {}), table.get("guards", [])
