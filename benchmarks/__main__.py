@@ -23,6 +23,7 @@ NAMES = (
     "leaderboard",
     "gpu",
     "peers",
+    "observing",
 )
 
 

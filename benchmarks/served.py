@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ import psutil
 
 ROOT = Path(__file__).parents[1]
 START_SECONDS = 120.0
+_SERVING = re.compile(r"serving at (https?://[^\s\"]+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +41,11 @@ class Served:
 
 
 @contextmanager
-def serve(*options: str, data_dir: Path | None = None) -> Iterator[Served]:
+def serve(*options: str, data_dir: Path | None = None, variables: Mapping[str, str] | None = None) -> Iterator[Served]:
     """Start `app.py` with these options and wait until the page is served; ends it afterwards.
 
-    Its home is an empty folder, and no PLAYGROUND_ variable reaches it. Options given here come last, and so win.
+    Its home is an empty folder, and no PLAYGROUND_ variable reaches it but those among `variables`. Options given here
+    come last, and so win.
     Raises RuntimeError with the end of its log when it does not come up.
     """
     with tempfile.TemporaryDirectory() as folder:
@@ -52,7 +55,11 @@ def serve(*options: str, data_dir: Path | None = None) -> Iterator[Served]:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("PLAYGROUND_")}
         with log.open("wb") as output:
             process = subprocess.Popen(
-                command, stdout=output, stderr=output, cwd=folder, env=environment | {"HOME": folder}
+                command,
+                stdout=output,
+                stderr=output,
+                cwd=folder,
+                env=environment | {"HOME": folder} | dict(variables or {}),
             )
         try:
             yield Served(_address(process, log), psutil.Process(process.pid), data, log)
@@ -69,8 +76,8 @@ def _address(process: subprocess.Popen[bytes], log: Path) -> str:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
         said = log.read_text(encoding="utf-8", errors="replace")
-        if "serving at " in said:
-            address = said.split("serving at ")[1].split()[0]
+        if found := _SERVING.search(said):
+            address = found[1]
             try:
                 if httpx.get(f"{address}/en/", timeout=5).status_code == 200:
                     return address

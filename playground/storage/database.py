@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -48,8 +48,10 @@ class Database:
     Raises ConfigError for an address nobody can use, StorageError when the file cannot be opened.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, on_error: Callable[[str], None] | None = None) -> None:
         self.url = _usable(url)
+        self._on_error = on_error
+        self._failing = False  # whether the last try to write came to nothing
         self._sqlite = self.url.get_backend_name() == "sqlite"
         self._writer: Any = threading.Lock() if self._sqlite else nullcontext()
         self._engine = _connected(self.url)
@@ -63,7 +65,7 @@ class Database:
 
         Raises StorageError.
         """
-        with _in_sentences(), self._engine.connect() as connection, connection.begin():
+        with self._in_sentences(), self._engine.connect() as connection, connection.begin():
             yield connection
 
     @contextmanager
@@ -75,10 +77,22 @@ class Database:
 
         Raises StorageError.
         """
-        with _in_sentences(), self._writer, self._engine.connect() as connection:
+        with self._in_sentences(writing=True), self._writer, self._engine.connect() as connection:
             chosen = connection.execution_options(**{_DURABLE: durable})
             with chosen.begin():
                 yield chosen
+        self._failing = False
+
+    def check(self, probe: str) -> None:
+        """Whether something could be written now: a transaction that writes is begun, and ended without a change.
+
+        After a write that failed, `probe` is done in it, so that a disk that is still full is noticed: a statement that
+        changes nothing. Raises StorageError with the reason.
+        """
+        failing = self._failing
+        with self.write(durable=False) as connection:
+            if failing:
+                connection.exec_driver_sql(probe)
 
     def folded(self, column: ColumnElement[str]) -> ColumnElement[str]:
         """`column` for comparing in a search (see `text.fold`); other databases than SQLite only ignore case."""
@@ -87,6 +101,20 @@ class Database:
     def close(self) -> None:
         """Close every connection; may be called twice."""
         self._engine.dispose()
+
+    @contextmanager
+    def _in_sentences(self, *, writing: bool = False) -> Iterator[None]:
+        try:
+            yield
+        except SQLAlchemyError as error:
+            self._failing = self._failing or writing
+            cause = getattr(error, "orig", None) or error
+            name = getattr(cause, "sqlite_errorname", type(cause).__name__)
+            log.warning("database error %s", name)  # the driver's own text may quote what people wrote
+            if self._on_error is not None:
+                self._on_error(name)
+            sentence = next((text for start, text in _REASONS.items() if name.startswith(start)), None)
+            raise StorageError(sentence or _OTHERWISE.format(name=name)) from None
 
 
 def _usable(url: str) -> URL:
@@ -138,15 +166,3 @@ def _begin(connection: Connection) -> None:
     connection.exec_driver_sql(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
     connection.exec_driver_sql(f"PRAGMA busy_timeout={int(1000 * (BUSY_SECONDS if durable else HASTY_SECONDS))}")
     connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-
-@contextmanager
-def _in_sentences() -> Iterator[None]:
-    try:
-        yield
-    except SQLAlchemyError as error:
-        cause = getattr(error, "orig", None) or error
-        name = getattr(cause, "sqlite_errorname", type(cause).__name__)
-        log.warning("database error %s", name)  # the driver's own text may quote what people wrote
-        sentence = next((text for start, text in _REASONS.items() if name.startswith(start)), None)
-        raise StorageError(sentence or _OTHERWISE.format(name=name)) from None
