@@ -24,6 +24,8 @@ NAMES = (
     "gpu",
     "peers",
     "observing",
+    "soak",
+    "chaos",
 )
 
 

@@ -62,7 +62,8 @@ def build_app(services: Services, space: Space | None = None, ending: Ending | N
     ending = ending or Ending()
     app = create_app(services, space)
     app.mount(PREFIX, create_api(services))
-    app.router.routes.extend(health_routes(Readiness(services, ending), services.metrics, Reader(services.settings)))
+    # Before all others: nothing that is mounted at the root shall answer in their place.
+    app.router.routes[:0] = health_routes(Readiness(services, ending), services.metrics, Reader(services.settings))
     app.add_middleware(Reception, metrics=services.metrics, ending=ending)
     return app
 
