@@ -6,6 +6,7 @@ import sys
 
 from playground.config import load_settings
 from playground.errors import PlaygroundError
+from playground.log import end_with
 from playground.server import bind, keep_log, serve
 
 
@@ -16,7 +17,7 @@ def main() -> int:
         keep_log(settings)
         serve(settings, bind(settings))
     except PlaygroundError as error:
-        sys.stderr.write(f"{error}\n")
+        end_with(str(error))
         return 2
     return 0
 

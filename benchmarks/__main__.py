@@ -23,6 +23,9 @@ NAMES = (
     "leaderboard",
     "gpu",
     "peers",
+    "observing",
+    "soak",
+    "chaos",
 )
 
 

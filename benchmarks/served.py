@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -17,6 +18,7 @@ import psutil
 
 ROOT = Path(__file__).parents[1]
 START_SECONDS = 120.0
+_SERVING = re.compile(r"serving at (https?://[^\s\"]+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +78,8 @@ def _address(process: subprocess.Popen[bytes], log: Path) -> str:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
         said = log.read_text(encoding="utf-8", errors="replace")
-        if "serving at " in said:
-            address = said.split("serving at ")[1].split()[0]
+        if found := _SERVING.search(said):
+            address = found[1]
             try:
                 if httpx.get(f"{address}/en/", timeout=5).status_code == 200:
                     return address

@@ -24,6 +24,7 @@ PREFIX = "PLAYGROUND_"
 _PASSWORD = re.compile(r"(?<=://)([^:/@]*):.*@")
 OnAsk = Literal["auto", "always", "never"]
 LogLevel = Literal["debug", "info", "warning", "error"]
+LogFormat = Literal["text", "json"]
 Device = Literal["auto", "cpu", "cuda"]
 ApiKeys = Literal["auto", "required", "off"]
 
@@ -101,6 +102,11 @@ class Settings:
     max_batch: int = _setting(8, "answers one model writes at the same time", 1, 256)
     kv_cache_mb: int = _setting(1024, "memory for keys and values per model, in MiB", 16, 1_000_000)
     log_level: LogLevel = _setting("info", "how much is logged")
+    log_format: LogFormat = _setting("text", "how it is logged: lines of text, or one JSON object a line (json)")
+    metrics_token: str = _secret("token that lets others than this machine read /metrics (empty: the operator's only)")
+    shutdown_seconds: int = _setting(
+        8, "how long running answers may go on after the signal to end, before they are interrupted", 0, 3600
+    )
 
     @property
     def resolved_database_url(self) -> str:

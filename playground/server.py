@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING
 
 from playground.config import Settings, Space, read_space
 from playground.errors import ConfigError
+from playground.log import FACTS, begin_log
+from playground.operation.disclosure import changed_settings, shown_settings
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
     from playground.engines.lease import Lease
+    from playground.operation.ending import Ending
     from playground.services import Services
 
 log = logging.getLogger(__name__)
@@ -36,29 +39,35 @@ def bind(settings: Settings) -> socket.socket:
     return listener
 
 
-# They write down whole addresses and frames, in which people's words stand: what was searched for, what was asked.
-_TALKATIVE = ("httpx", "httpcore", "urllib3", "huggingface_hub")
-
-
 def keep_log(settings: Settings) -> None:
-    """Write a log, at the level of the settings."""
-    logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    for name in _TALKATIVE:
-        logging.getLogger(name).setLevel(logging.WARNING)
+    """Write a log as the settings say, beginning with the settings: secrets are not told."""
+    begin_log(settings.log_level, settings.log_format)
+    told = ", ".join(f"{name}={value or '(empty)'}" for name, value in changed_settings(settings).items())
+    log.info("settings: %s", told or "all by default", extra={FACTS: {"settings": shown_settings(settings)}})
 
 
-def build_app(services: Services, space: Space | None = None) -> FastAPI:
-    """The pages, and the API beside them, as one ASGI application. Must be called where no event loop runs."""
+def build_app(services: Services, space: Space | None = None, ending: Ending | None = None) -> FastAPI:
+    """The pages, the API and what watches over the process, as one ASGI application.
+
+    `ending` says when requests are no longer taken. Must be called where no event loop runs.
+    """
     from starlette.middleware.cors import CORSMiddleware  # noqa: PLC0415
 
     from playground.api.routes import PREFIX, create_api  # noqa: PLC0415
     from playground.front_door import FrontDoor, allowed_origins, trusted_proxies  # noqa: PLC0415
+    from playground.operation.access import Reader  # noqa: PLC0415
+    from playground.operation.ending import Ending  # noqa: PLC0415
+    from playground.operation.health import health_routes  # noqa: PLC0415
+    from playground.operation.readiness import Readiness  # noqa: PLC0415
+    from playground.operation.requests import Reception  # noqa: PLC0415
     from playground.ui.app import create_app  # noqa: PLC0415
 
-    settings = services.settings
+    ending, settings = ending or Ending(), services.settings
     origins, proxies = allowed_origins(settings, space), trusted_proxies(settings, space)
     app = create_app(services, space)
     app.mount(PREFIX, create_api(services))
+    # Before all others: nothing that is mounted at the root shall answer in their place.
+    app.router.routes[:0] = health_routes(Readiness(services, ending), services.metrics, Reader(settings))
     # Without this one Gradio answers for itself, and lets pages of every site read it, credentials included.
     app.add_middleware(
         CORSMiddleware,
@@ -67,15 +76,13 @@ def build_app(services: Services, space: Space | None = None) -> FastAPI:
         allow_headers=["Authorization", "Content-Type"],
         expose_headers=["Retry-After"],
     )
+    app.add_middleware(Reception, metrics=services.metrics, ending=ending)
     app.add_middleware(FrontDoor, settings=settings, proxies=proxies, origins=origins)
     return app
 
 
 def _leave(number: int, frame: object) -> None:
-    """End the process by an exception, so that what has to be done at the end is done.
-
-    uvicorn answers what is going on, and then sends the signal once more: without this it would end the process there.
-    """
+    """End the process by an exception, so that what has to be done at the end is done: before anything is served."""
     del number, frame
     raise SystemExit(0)
 
@@ -96,7 +103,7 @@ def serve(
     lease: Lease | None = None,
     prepare: Callable[[Services], None] | None = None,
 ) -> None:
-    """Build everything and answer requests until a signal ends the process; running answers are then marked.
+    """Build everything and answer requests until a signal ends the process (see `operation.ending`).
 
     `lease` is a graphics card that is lent for each answer; `prepare` is done before anything is answered.
     """
@@ -112,9 +119,12 @@ def serve(
             prepare(services)
         import uvicorn  # noqa: PLC0415
 
-        space = read_space()
-        server = uvicorn.Config(
-            build_app(services, space),
+        from playground.operation.ending import Ending, PatientServer, listen_for_second_signal  # noqa: PLC0415
+
+        space, ending = read_space(), Ending()
+        config = uvicorn.Config(
+            build_app(services, space, ending),
+            log_config=None,
             log_level="warning",
             timeout_graceful_shutdown=3,
             proxy_headers=False,  # the front door decides whom to believe
@@ -122,6 +132,7 @@ def serve(
         )
         host, port = listener.getsockname()[:2]
         log.info("serving at %s", f"https://{space.host}" if space and space.host else f"http://{host}:{port}")
-        uvicorn.Server(server).run(sockets=[listener])
+        listen_for_second_signal()
+        PatientServer(config, ending, services.chat, settings.shutdown_seconds).run(sockets=[listener])
     finally:
         services.close()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Mapping
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
@@ -45,7 +46,8 @@ from playground.errors import (
 from playground.library.equipment import Equipment, Loaded
 from playground.library.library import Library, ModelState
 from playground.library.memory import MemoryPlanner
-from playground.moderation.contract import Moderator, TextModel
+from playground.metrics import Metrics, Sources
+from playground.moderation.contract import TextModel
 from playground.moderation.fingerprint import KEY_FILE, SHORTEST_SECRET, Fingerprint, derive_key, load_key
 from playground.moderation.guard_models.rows import GUARDS, load_guards
 from playground.moderation.moderator import PolicyModerator, equip
@@ -85,7 +87,7 @@ class Services:
     catalog: Catalog
     pool: EnginePool
     guard_pool: EnginePool
-    moderator: Moderator
+    moderator: PolicyModerator
     decisions: DecisionStore
     chat: ChatService
     inspector: Inspector
@@ -95,6 +97,7 @@ class Services:
     library: Library
     arena: ArenaService
     keys: KeyStore
+    metrics: Metrics
     snapshots: Snapshots | None = None
     usage: UsageStore | None = None
     sessions: SessionStore | None = None
@@ -123,6 +126,7 @@ def build(settings: Settings, lease: Lease | None = None, *, recover: bool = Tru
 
     Raises ConfigError, PolicyError or StorageError, with a sentence for the operator.
     """
+    metrics = Metrics()
     catalog = _catalog(settings)
     policy = choose_policy(settings, choose_detectors(settings))
     _check_models(policy, catalog)
@@ -132,13 +136,13 @@ def build(settings: Settings, lease: Lease | None = None, *, recover: bool = Tru
     text_models = _text_models(settings, lambda: catalog, guard_pool, partial(library.prepare, fetch=False))
     detectors = choose_detectors(settings, text_models)
     fingerprint = Fingerprint(_fingerprint_key(settings))
-    moderator = equip(policy, detectors, fingerprint)
+    moderator = equip(policy, detectors, fingerprint, metrics.screened)
     if (settings.data_dir / RULES_FILE).exists() and OwnRulesDetector.name not in policy.detectors[Direction.OUTPUT]:
         log.warning("the policy %s does not use %s: %s is not in force", policy.name, OwnRulesDetector.name, RULES_FILE)
     snapshots = _snapshots(settings)
-    database = open_database(settings)
+    database = open_database(settings, metrics.storage_failed)
     _check_key(database, fingerprint)
-    decisions, conversations = DecisionStore(database), ConversationStore(database)
+    decisions, conversations = DecisionStore(database, metrics.decided), ConversationStore(database)
     processes = ProcessStore(database, new_id(), timedelta(seconds=settings.process_lease_seconds))
     chat = ChatService(
         catalog=catalog,
@@ -150,6 +154,7 @@ def build(settings: Settings, lease: Lease | None = None, *, recover: bool = Tru
         max_message_chars=settings.max_message_chars,
         max_runs=settings.max_runs,
         neighbours=Processes(processes, WritingStore(database, processes), conversations) if database.shared else None,
+        observe=metrics.answered,
     )
     arena = _arena(
         settings,
@@ -161,6 +166,7 @@ def build(settings: Settings, lease: Lease | None = None, *, recover: bool = Tru
         database=database,
         fingerprint=fingerprint,
     )
+    metrics.watch(_sources(chat, (pool, guard_pool)))
     if recover:
         chat.recover()
         arena.recover()
@@ -185,6 +191,7 @@ def build(settings: Settings, lease: Lease | None = None, *, recover: bool = Tru
         database=database,
         library=library,
         keys=KeyStore(database),
+        metrics=metrics,
         snapshots=snapshots,
         arena=arena,
         usage=UsageStore(database, processes, fingerprint) if database.shared else None,
@@ -192,12 +199,21 @@ def build(settings: Settings, lease: Lease | None = None, *, recover: bool = Tru
     )
 
 
+def _sources(chat: ChatService, pools: Sequence[EnginePool]) -> Sources:
+    """Where figures are read that nobody has to report."""
+
+    def restarts() -> Counter[str]:
+        return sum((Counter(pool.restarts()) for pool in pools), Counter())
+
+    return Sources(chat.line, lambda: [model for pool in pools for model in pool.status()], restarts)
+
+
 def _arena(
     settings: Settings,
     *,
     catalog: Catalog,
     chat: ChatService,
-    moderator: Moderator,
+    moderator: PolicyModerator,
     library: Library,
     pool: EnginePool,
     database: Database,
@@ -436,9 +452,12 @@ def open_votes(settings: Settings) -> VoteStore:
     return VoteStore(open_database(settings))
 
 
-def open_database(settings: Settings) -> Database:
-    """The database, with every migration applied. Raises ConfigError or StorageError, which names it."""
-    database = Database(settings.resolved_database_url)
+def open_database(settings: Settings, on_error: Callable[[str], None] | None = None) -> Database:
+    """The database, with every migration applied. Raises ConfigError or StorageError, which names it.
+
+    `on_error` hears the database's name of every later error.
+    """
+    database = Database(settings.resolved_database_url, on_error)
     try:
         migrate(database)
     except StorageError as error:

@@ -50,6 +50,9 @@ SAMPLES: dict[str, tuple[str, object]] = {
     "max_batch": ("2", 2),
     "kv_cache_mb": ("64", 64),
     "log_level": ("debug", "debug"),
+    "log_format": ("json", "json"),
+    "metrics_token": ("m", "m"),
+    "shutdown_seconds": ("5", 5),
 }
 
 

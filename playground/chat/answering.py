@@ -34,9 +34,9 @@ from playground.errors import (
     InternalError,
     InvalidRequest,
     PlaygroundError,
-    StorageError,
     WorkerDied,
 )
+from playground.log import FACTS
 from playground.moderation.contract import Moderator, OutputGuard
 from playground.moderation.redaction import guess_language
 from playground.storage.decisions import DecisionStore
@@ -85,8 +85,31 @@ class Task:
     beginning: tuple[int, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """How a run ended, in figures. `outcome` is the code of an error, `blocked`, or a finish reason.
+
+    `first_token` and `first_text` are seconds from the question to the model's first token and to the first text that
+    was released; None when none came.
+    """
+
+    model_id: str
+    outcome: str
+    usage: Usage
+    timings: Timings
+    first_token: float | None
+    first_text: float | None
+
+
+Observe = Callable[[Answered], None]
+
+
+def unobserved(answer: Answered) -> None:
+    """Nobody counts."""
+
+
 class Answerer:
-    """Writes answers. One for the server; every run calls `answer` in a thread of its own."""
+    """Writes answers. One for the server; every run calls `answer` in a thread of its own. `observe` hears of each."""
 
     def __init__(
         self,
@@ -95,16 +118,19 @@ class Answerer:
         moderator: Moderator,
         store: AnswerStore,
         decisions: DecisionStore,
+        *,
+        observe: Observe = unobserved,
     ) -> None:
         self._engines = engines
         self._models = models
         self._moderator = moderator
         self._store = store
         self._decisions = decisions
+        self._observe = observe
 
     def over(self, store: AnswerStore) -> Answerer:
         """The same, with its answers in another store."""
-        return Answerer(self._engines, self._models, self._moderator, store, self._decisions)
+        return Answerer(self._engines, self._models, self._moderator, store, self._decisions, observe=self._observe)
 
     def answer(self, run: Run, task: Task) -> None:
         """Do the task; the run has ended when this returns, however it went. Raises nothing."""
@@ -121,14 +147,18 @@ class Answerer:
         outcome = _Outcome(run)
         failure = _attempt(run, lambda: self._write(run, task, draft, outcome))
         failure = _attempt(run, draft.close) or failure
-        self._record(run, task, draft)
-        if failure is None or draft.blocked:
-            reason = run.stop_reason or outcome.reason
+        unkept = _attempt(run, lambda: self._record(run, task, draft))
+        reason = run.stop_reason or outcome.reason
+        if unkept is not None and draft.told:  # nobody is told of a decision that nobody can look up
+            failure = unkept
+        elif failure is None or draft.blocked:
             failure = _attempt(run, lambda: draft.end(reason, outcome.usage, outcome.timings()))
         if failure is not None:
             draft.fail(failure, FinishReason.INTERRUPTED if isinstance(failure, CUT) else FinishReason.ERROR)
-        ended = failure.code if failure else "blocked" if draft.blocked else reason.value
-        log.info("run %s of %s: %s after %.2f s", run.id, task.spec.id, ended, run.snapshot().elapsed)
+        ended = failure.code if failure is not None else "blocked" if draft.blocked else reason.value
+        self._tell(
+            run, Answered(task.spec.id, ended, outcome.usage, outcome.timings(), run.first_token, run.first_text)
+        )
 
     def _write(self, run: Run, task: Task, draft: Draft, outcome: _Outcome) -> None:
         """Let the engine write into the draft until it ends, is stopped or is blocked."""
@@ -164,6 +194,20 @@ class Answerer:
                     if run.stopping or draft.blocked or piece.finish_reason is not None:
                         return
 
+    def _tell(self, run: Run, answer: Answered) -> None:
+        self._observe(answer)
+        elapsed = run.snapshot().elapsed
+        facts = {
+            "run": run.id,
+            "model": answer.model_id,
+            "outcome": answer.outcome,
+            "seconds": round(elapsed, 3),
+            "prompt_tokens": answer.usage.prompt_tokens,
+            "completion_tokens": answer.usage.completion_tokens,
+        }
+        told = {FACTS: facts}
+        log.info("run %s of %s: %s after %.2f s", run.id, answer.model_id, answer.outcome, elapsed, extra=told)
+
     def _record(self, run: Run, task: Task, draft: Draft) -> None:
         record = partial(
             self._decisions.record,
@@ -173,10 +217,7 @@ class Answerer:
             model_id=task.spec.id,
             conversation_id=task.conversation_id,
         )
-        try:
-            keep_trying(record, run)
-        except StorageError:  # the answer's own end is what the person is told about
-            log.warning("the decisions about message %s could not be stored", task.answer.id)
+        keep_trying(record, run)
 
 
 class _Outcome:

@@ -79,7 +79,8 @@ class Draft:
         return (*self._settled, *(verdict for guard in self._guards.values() for verdict in guard.verdicts))
 
     @property
-    def _told(self) -> tuple[Verdict, ...]:
+    def told(self) -> tuple[Verdict, ...]:
+        """Those that people are told about."""
         return tuple(verdict for verdict in self.verdicts if not verdict.silent)
 
     def write(self, piece: str, reasoning: str = "", tokens: Sequence[TokenLogprob] = ()) -> None:
@@ -101,7 +102,7 @@ class Draft:
 
     def end(self, reason: FinishReason, usage: Usage, timings: Timings) -> None:
         """Store the answer as it is, then tell the watchers; `close` comes first."""
-        verdicts = self._told
+        verdicts = self.told
         stored = replace(
             self._released(),
             finish_reason=FinishReason.CONTENT_FILTER if self._blocked else reason,
@@ -117,7 +118,7 @@ class Draft:
 
     def fail(self, error: PlaygroundError, reason: FinishReason) -> None:
         """Store what was released with the error's code, then tell the watchers its sentence."""
-        stored = replace(self._released(), finish_reason=reason, verdicts=self._told, error=error.code)
+        stored = replace(self._released(), finish_reason=reason, verdicts=self.told, error=error.code)
         try:
             keep_trying(lambda: self._store.finish(stored), self._run)
         except StorageError:
@@ -170,7 +171,7 @@ class Draft:
         if screened.blocked:
             self._blocked = screened.verdict
         elif screened.verdict is not None:
-            self._run.note(self._told)
+            self._run.note(self.told)
 
     def _tell_held(self) -> None:
         held = sum(guard.held for guard in self._guards.values())

@@ -46,6 +46,11 @@ class Line:
             self._order()
             self._moved.notify_all()  # others may have moved back
 
+    def counts(self) -> tuple[int, int]:
+        """How many have a place, and how many wait for one."""
+        with self._moved:
+            return self._served.total(), len(self._waiting)
+
     def leave(self, run: Run) -> None:
         """Give up a position."""
         with self._moved:

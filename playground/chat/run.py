@@ -76,6 +76,7 @@ class Run:
         self._verdicts: tuple[Verdict, ...] = ()
         self._tokens = 0
         self._first_token: float | None = None
+        self.first_text: float | None = None  # seconds from the question to the first released text or thinking
         self._end: Blocked | Finished | Failed | None = None
         self._when_stopped: Callable[[], None] | None = None
         self._watchers: list[Callable[[], None]] = []
@@ -84,6 +85,11 @@ class Run:
     def done(self) -> bool:
         """Whether the run has ended; what it released is stored by then."""
         return self._end is not None
+
+    @property
+    def first_token(self) -> float | None:
+        """Seconds from the question to the engine's first piece; None before it."""
+        return self._first_token
 
     def snapshot(self) -> RunSnapshot:
         """How far the run is."""
@@ -173,6 +179,8 @@ class Run:
             if self.done:
                 return
             self._log.append(event)
+            if self.first_text is None and isinstance(event, TextDelta | ReasoningDelta):
+                self.first_text = time.monotonic() - self.started_at
             if isinstance(event, Queued | Loading | Checking):
                 self._stage = event
             else:

@@ -34,6 +34,7 @@ class Runs:
         self.neighbours = neighbours or Alone()
         self._line = Line(places, places * WAITING_PER_PLACE, self.neighbours.loads)
         self._lock = threading.Lock()
+        self._idle = threading.Condition(self._lock)
         self._claimed: dict[str, Run | object] = {}
         self._threads: dict[str, threading.Thread] = {}
         self._ended: dict[str, Run] = {}
@@ -128,6 +129,15 @@ class Runs:
             run = next((run for run in self._running() if run.id == run_id), None) or self._ended.get(run_id)
         return run if run and run.owner == owner else None
 
+    def line(self) -> tuple[int, int]:
+        """How many runs go on, and how many wait for their turn."""
+        return self._line.counts()
+
+    def wait_idle(self, seconds: float) -> bool:
+        """Wait until there is no run; False when `seconds` went by before."""
+        with self._idle:
+            return self._idle.wait_for(lambda: not self._threads, seconds)
+
     def close(self, timeout: float = 10.0) -> None:
         """Take no more runs, ask those that go on to end as interrupted, and wait for them (seconds, all together)."""
         with self._lock:
@@ -162,6 +172,7 @@ class Runs:
                 del self._claimed[conversation_id]
             if isinstance(holder, Run):
                 del self._threads[holder.id]
+                self._idle.notify_all()
 
     def _running(self) -> list[Run]:
         return [run for run in self._claimed.values() if isinstance(run, Run)]

@@ -11,7 +11,7 @@ from functools import partial
 
 from playground.catalog.catalog import Catalog
 from playground.catalog.spec import ModelSpec
-from playground.chat.answering import Answerer, EngineSource, Preparation, Task
+from playground.chat.answering import Answerer, EngineSource, Observe, Preparation, Task, unobserved
 from playground.chat.completions import CompletionRequest, Completions
 from playground.chat.incoming import check_id, checked, clean_prompt, title_of
 from playground.chat.intake import Exchange, Intake, Refusal
@@ -45,7 +45,7 @@ UNDO_TIME = timedelta(days=1)
 class ChatService:
     """The use cases of a chat. Safe to use from many threads; `owner` is whoever the conversations belong to.
     `models` makes a model ready before it is asked (None: every model is); `neighbours` are other processes on the same
-    database (None: there are none).
+    database (None: there are none); `observe` hears how each answer ended.
 
     Every method that takes a conversation raises UnknownConversation when `owner` has none with that id, and any
     method may raise StorageError.
@@ -63,6 +63,7 @@ class ChatService:
         max_message_chars: int,
         max_runs: int,
         neighbours: Neighbours | None = None,
+        observe: Observe = unobserved,
     ) -> None:
         self._catalog = catalog
         self._moderator = moderator
@@ -71,7 +72,7 @@ class ChatService:
         self._limit = max_message_chars
         self._intake = Intake(moderator, conversations)
         self._runs = Runs(max_runs, neighbours)
-        self._answerer = Answerer(engines, models, moderator, conversations, decisions)
+        self._answerer = Answerer(engines, models, moderator, conversations, decisions, observe=observe)
         self._completions = Completions(
             catalog=catalog,
             moderator=moderator,
@@ -250,6 +251,14 @@ class ChatService:
                 (screened.verdict,), owner=owner, language=language, model_id="", conversation_id=conversation_id
             )
         return screened
+
+    def line(self) -> tuple[int, int]:
+        """How many answers are being written, and how many wait for their turn."""
+        return self._runs.line()
+
+    def wait_idle(self, seconds: float) -> bool:
+        """Wait until no answer is being written or waited for; False when `seconds` went by before."""
+        return self._runs.wait_idle(seconds)
 
     def close(self) -> None:
         """End what is running, marked as interrupted, and take no more questions."""

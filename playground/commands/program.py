@@ -10,7 +10,7 @@ import logging
 import sys
 from collections.abc import Sequence
 
-from playground.commands import batch, check, evaluate, keys, models, policies, ratings, rules, votes
+from playground.commands import batch, check, doctor, evaluate, keys, models, policies, ratings, rules, votes
 from playground.errors import PlaygroundError
 
 # Room, what it is for, and its sub-commands.
@@ -48,6 +48,7 @@ def build_parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     rooms = parser.add_subparsers(metavar="COMMAND", required=True)
+    doctor.add_to(rooms)
     for name, purpose, commands in ROOMS:
         room = rooms.add_parser(name, help=purpose, allow_abbrev=False)
         parsers = room.add_subparsers(metavar="COMMAND", required=True)

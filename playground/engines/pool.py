@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -111,6 +112,7 @@ class EnginePool:
         self._slots: dict[str, _Slot] = {}
         self._line: list[_Ticket] = []
         self._tokenizers: dict[str, Tokenizer] = {}
+        self._restarts: Counter[str] = Counter()
         self._reaper: threading.Thread | None = None
         self._closed = False
 
@@ -154,6 +156,11 @@ class EnginePool:
         with self._changed:
             seen = [(slot.spec.id, slot.engine, slot.active) for slot in self._slots.values()]
         return [_status(model_id, engine, active) for model_id, engine, active in seen]
+
+    def restarts(self) -> dict[str, int]:
+        """How often the worker of each model had ended by itself and was started again."""
+        with self._changed:
+            return dict(self._restarts)
 
     def unload(self, model_id: str) -> None:
         """End a model's engine now, also under those who use it (they get an EngineError). Unknown ids are ignored."""
@@ -205,6 +212,7 @@ class EnginePool:
         if slot is not None and slot.dead:
             logger.warning("the worker of %s ended; it is started again", ticket.spec.id)
             self._drop(ticket.spec.id)
+            self._restarts[ticket.spec.id] += 1
             slot = self._begin(ticket.spec, slot)
         elif slot is None and not (kind_of(ticket.spec).here and self._anybody_new(earlier)):
             slot = self._make_room(ticket.spec, {other.spec.id for other in earlier})

@@ -1,7 +1,8 @@
 """What the server and a worker say to each other: length-prefixed JSON over two pipes, and nothing that runs.
 
-A frame is a list whose first item names it. Server to worker: `load`, `generate`, `score`, `look`, `cancel`. Worker to
-server: `progress`, `loaded`, `delta`, `scores`, `looks`, `error`.
+A frame is a list whose first item names it. Server to worker: `load` (with how to log), `generate`, `score` and `look`
+(each with its number and the id of the request it is for), `cancel`. Worker to server: `progress`, `loaded`, `delta`,
+`scores`, `looks`, `error`.
 """
 
 from __future__ import annotations

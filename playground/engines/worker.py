@@ -5,12 +5,16 @@ It reads frames (see `wire`) from standard input and ends when that ends, so it 
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable
 from contextlib import closing
+from functools import partial
+from typing import Any
 
 from playground.domain import Loading, Queued
 from playground.engines.contract import Engine, EngineOptions, TransparentEngine
@@ -27,6 +31,10 @@ from playground.engines.wire import (
     unpack_spec,
 )
 from playground.errors import Cancelled, EngineError, PlaygroundError
+from playground.log import about_request, begin_log, places
+
+# Run as a program, this module is `__main__`.
+log = logging.getLogger("playground.engines.worker")
 
 
 class Worker:
@@ -54,10 +62,12 @@ class Worker:
                 self._wanted.discard(number)
                 continue
             self._wanted.add(number)
-            threading.Thread(target=self._guarded, args=(serve[kind], engine[0], number, rest), daemon=True).start()
+            task = (serve[kind], engine[0], number, *rest)
+            threading.Thread(target=self._guarded, args=task, name=f"{kind} {number}", daemon=True).start()
 
     def _load(self, frame: Frame, engine: list[Engine]) -> None:
         spec, options = unpack_spec(frame[1]), EngineOptions(**frame[2])
+        begin_log(*frame[3:])
         try:
             engine.append(kind_of(spec).create(spec, options, self._report_loading))
         except PlaygroundError as error:
@@ -69,16 +79,32 @@ class Worker:
     def _report_loading(self, news: Loading | Queued) -> None:
         self._wire.send(["progress", 0, *pack_progress(news)])
 
-    def _guarded(self, serve: Callable[[Engine, int, Frame], None], engine: Engine, number: int, rest: Frame) -> None:
+    def _guarded(
+        self,
+        serve: Callable[[Engine, int, Frame], None],
+        engine: Engine,
+        number: int,
+        request: str,
+        *details: Any,
+    ) -> None:
+        with about_request(request):
+            self._serve(partial(serve, engine, number, list(details)), number)
+
+    def _serve(self, work: Callable[[], None], number: int) -> None:
+        began = time.monotonic()
         failure: PlaygroundError | None = EngineError(
             "The model failed for an unexpected reason that the server's log tells. Try again."
         )
         try:
-            serve(engine, number, rest)
+            work()
             failure = None
         except PlaygroundError as error:
             failure = error
+        except Exception as error:  # noqa: BLE001  the last line of a thread: it becomes the typed error above
+            log.error("%s", places(error))  # noqa: TRY400  and not its text, which may quote what people wrote
         finally:
+            ended = "done" if failure is None else failure.code
+            log.debug("%s: %s after %.3f s", threading.current_thread().name, ended, time.monotonic() - began)
             if failure is not None and number in self._wanted:
                 self._wire.send(["error", number, *pack_error(failure)])
             self._wanted.discard(number)

@@ -32,6 +32,7 @@ from playground.engines.wire import (
     unpack_progress,
 )
 from playground.errors import Cancelled, EngineError, EngineTimeout, ModelLoadError, WorkerDied
+from playground.log import in_force, request_id
 
 _POLL_SECONDS = 0.5
 # PyTorch's threads would spin while they wait for each other: on a busy machine a model then takes many times as long.
@@ -73,7 +74,7 @@ class WorkerEngine:
         self._wire = Wire(self._process.stdout, self._process.stdin)
         threading.Thread(target=self._read, name=f"worker of {spec.id}", daemon=True).start()
         try:
-            self._send(["load", pack_spec(spec), asdict(options)])
+            self._send(["load", pack_spec(spec), asdict(options), *in_force()])
             self._capabilities = self._await_loaded(progress, start_seconds, abandoned)
         except BaseException:
             self.close()
@@ -109,7 +110,7 @@ class WorkerEngine:
         """
         number, inbox = self._open()
         try:
-            self._send(["generate", number, pack_prompt(prompt), pack_params(params)])
+            self._send(["generate", number, request_id(), pack_prompt(prompt), pack_params(params)])
             while True:
                 kind, _, *rest = self._next(inbox)
                 if kind == "progress" and progress is not None:
@@ -145,7 +146,7 @@ class WorkerEngine:
         """One question with one answer, which is a list."""
         number, inbox = self._open()
         try:
-            self._send([kind, number, *details])
+            self._send([kind, number, request_id(), *details])
             while True:
                 told, _, *rest = self._next(inbox)
                 if told == answer:

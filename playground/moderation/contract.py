@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol, cast
 
@@ -120,6 +120,14 @@ class Screened:
     def blocked(self) -> bool:
         """Whether the verdict ends the matter."""
         return self.verdict is not None and self.verdict.action == "block"
+
+
+Observe = Callable[[Direction, float], None]
+"""Hears of every look at a text, or at some more of a stream, and how many seconds it took."""
+
+
+def unobserved(direction: Direction, seconds: float) -> None:
+    """Nobody measures."""
 
 
 class OutputGuard(Protocol):

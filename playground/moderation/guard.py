@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 from playground.domain import Action, Direction, Language, Ruling, Verdict
 from playground.errors import DetectorUnavailable
-from playground.moderation.contract import Detector, Screened
+from playground.moderation.contract import Detector, Observe, Screened, unobserved
 from playground.moderation.fingerprint import Fingerprint
 from playground.moderation.holding import HoldMeter
 from playground.moderation.policy import Policy
@@ -54,6 +54,7 @@ class StreamGuard:
         fingerprint: Fingerprint | None = None,
         *,
         meter: HoldMeter | None = None,
+        observe: Observe = unobserved,
     ) -> None:
         self._policy = policy
         self._detectors = tuple(detector for detector in detectors if detector.scope == "span")
@@ -63,6 +64,7 @@ class StreamGuard:
         self._asked_in: Language = language
         self._fingerprint = fingerprint or Fingerprint()
         self._meter = meter or HoldMeter()
+        self._observe = observe
         self._since: float | None = None  # when the first of the characters arrived that wait
         self._unit = UNITS[policy.unit]
         self._parts: list[str] = []
@@ -121,6 +123,13 @@ class StreamGuard:
         return screened
 
     def _advance(self, pending: str, complete: list[int], *, final: bool) -> Screened:
+        began = time.perf_counter()
+        try:
+            return self._decide(pending, complete, final=final)
+        finally:
+            self._observe(self._direction, time.perf_counter() - began)
+
+    def _decide(self, pending: str, complete: list[int], *, final: bool) -> Screened:
         look, settled = self._look(self._context + pending, final=final)
         ends = [look.offset + end for end in complete]
         if look.failed and self._policy.unavailable == "block":

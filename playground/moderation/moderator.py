@@ -10,7 +10,7 @@ from pathlib import Path
 
 from playground.domain import Action, Direction, Finding, Language, Ruling, Verdict
 from playground.errors import DetectorUnavailable
-from playground.moderation.contract import Detector, Scope, Screened, facing
+from playground.moderation.contract import Detector, Observe, Scope, Screened, facing, unobserved
 from playground.moderation.fingerprint import Fingerprint
 from playground.moderation.guard import StreamGuard
 from playground.moderation.holding import HoldMeter
@@ -35,11 +35,11 @@ class UnavailableDetector:
 
     def __init__(self, name: str, reason: str) -> None:
         self.name = name
-        self._reason = reason
+        self.reason = reason
 
     def scan(self, text: str) -> list[Finding]:  # noqa: ARG002 - the contract's signature
         """Raises DetectorUnavailable with the reason."""
-        raise DetectorUnavailable(self._reason)
+        raise DetectorUnavailable(self.reason)
 
     def unsettled(self, text: str) -> int:  # noqa: ARG002
         """Nothing waits for a detector that cannot look."""
@@ -50,15 +50,20 @@ class PolicyModerator:
     """A Moderator under one policy. Detectors keep no state, so it may be shared between threads.
 
     Rules per language look at what a message is written in, and for an answer at what it is asked for in. `meter` tells
-    how long answers are held back.
+    how long answers are held back, `observe` hears how long each look took.
     """
 
     def __init__(
-        self, policy: Policy, detectors: Mapping[str, Detector], fingerprint: Fingerprint | None = None
+        self,
+        policy: Policy,
+        detectors: Mapping[str, Detector],
+        fingerprint: Fingerprint | None = None,
+        observe: Observe = unobserved,
     ) -> None:
         self.policy = policy
         self.detectors = detectors
         self.meter = HoldMeter()
+        self._observe = observe
         self._fingerprint = fingerprint or Fingerprint()
         timed = {name: limited(detector, policy.time_limit) for name, detector in detectors.items()}
         self._detectors = {way: tuple(timed[name] for name in policy.detectors[way]) for way in Direction}
@@ -81,6 +86,21 @@ class PolicyModerator:
         A detector that cannot run never raises here: the policy makes a blocking or a degraded verdict of it.
         """
         began = time.perf_counter()
+        try:
+            return self._screen(text, context, language, model_id, began)
+        finally:
+            self._observe(Direction.INPUT, time.perf_counter() - began)
+
+    @property
+    def unable(self) -> dict[str, str]:
+        """Detectors of the policy that could not be made, with the reason."""
+        return {
+            name: detector.reason
+            for name, detector in self.detectors.items()
+            if isinstance(detector, UnavailableDetector)
+        }
+
+    def _screen(self, text: str, context: Sequence[str], language: Language, model_id: str, began: float) -> Screened:
         written_in = guess_language(text, language)
         policy = self.policy.tailored(written_in, model_id)
         rules = [detector for detector in self._detectors[Direction.INPUT] if detector.scope == "span"]
@@ -126,7 +146,9 @@ class PolicyModerator:
         """A new guard for one stream; `context` are the turns before it, newest last."""
         policy = self.policy.tailored(language, model_id)
         detectors = [facing(detector, direction, context) for detector in self._detectors[direction]]
-        return StreamGuard(policy, detectors, direction, language, self._fingerprint, meter=self.meter)
+        return StreamGuard(
+            policy, detectors, direction, language, self._fingerprint, meter=self.meter, observe=self._observe
+        )
 
     def _seam_findings(self, detectors: Sequence[Detector], text: str, context: Sequence[str]) -> list[Finding]:
         head = text[:_SEAM]
@@ -151,14 +173,18 @@ def build_moderator(policy: str | Path, registry: Mapping[str, DetectorFactory] 
 
 
 def equip(
-    loaded: Policy, registry: Mapping[str, DetectorFactory], fingerprint: Fingerprint | None = None
+    loaded: Policy,
+    registry: Mapping[str, DetectorFactory],
+    fingerprint: Fingerprint | None = None,
+    observe: Observe = unobserved,
 ) -> PolicyModerator:
     """The gate under a policy, with its detectors made.
 
     A detector that cannot be made does not stop the start; the policy deals with its absence at every check.
     """
     names = {name for way in Direction for name in loaded.detectors[way]}
-    return PolicyModerator(loaded, {name: make_detector(name, registry[name]) for name in names}, fingerprint)
+    made = {name: make_detector(name, registry[name]) for name in names}
+    return PolicyModerator(loaded, made, fingerprint, observe)
 
 
 def _with_judged(scan: Scan, judges: Sequence[Detector], text: str) -> Scan:

@@ -33,8 +33,10 @@ class Database:
     StorageError when the file cannot be opened.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, on_error: Callable[[str], None] | None = None) -> None:
         self.url = _understood(url)
+        self._on_error = on_error
+        self._failing = False  # whether the last try to write came to nothing
         self._backend = BACKENDS[self.url.get_backend_name()](self.url)
         self.shared = self._backend.shared
         self._engine = self._backend.connect()
@@ -63,12 +65,24 @@ class Database:
 
         Raises StorageError.
         """
-        with self._in_sentences(), self._backend.turn(), self._engine.connect() as connection:
+        with self._in_sentences(writing=True), self._backend.turn(), self._engine.connect() as connection:
             chosen = connection.execution_options(**{DURABLE: durable})
             with chosen.begin():
                 if alone:
                     self._backend.lock(chosen, alone)
                 yield chosen
+        self._failing = False
+
+    def check(self, probe: str) -> None:
+        """Whether something could be written now: a transaction that writes is begun, and ended without a change.
+
+        After a write that failed, `probe` is done in it, so that a disk that is still full is noticed: a statement that
+        changes nothing. Raises StorageError with the reason.
+        """
+        failing = self._failing
+        with self.write(durable=False) as connection:
+            if failing:
+                connection.exec_driver_sql(probe)
 
     def folded(self, column: ColumnElement[str]) -> ColumnElement[str]:
         """`column` for comparing in a search (see `text.fold`)."""
@@ -83,12 +97,15 @@ class Database:
         self._engine.dispose()
 
     @contextmanager
-    def _in_sentences(self) -> Iterator[None]:
+    def _in_sentences(self, *, writing: bool = False) -> Iterator[None]:
         try:
             yield
         except SQLAlchemyError as error:
+            self._failing = self._failing or writing
             name, told = self._backend.explain(getattr(error, "orig", None) or error)
             log.warning("database error %s", name)  # the driver's own text may quote what people wrote
+            if self._on_error is not None:
+                self._on_error(name)
             raise told or StorageError(_OTHERWISE.format(name=name)) from None
 
 

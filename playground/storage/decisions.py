@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Self
@@ -66,11 +66,13 @@ class Decision:
 class DecisionStore:
     """One row for every ruling of a verdict; a verdict without rulings (a check that could not run) has one row.
 
-    Every method raises StorageError when the database cannot do its work.
+    `observe` hears of every verdict, whether it can be kept or not. Every method raises StorageError when
+    the database cannot do its work.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, observe: Callable[[Verdict], None] = lambda _: None) -> None:
         self._database = database
+        self._observe = observe
 
     def record(
         self,
@@ -82,6 +84,9 @@ class DecisionStore:
         conversation_id: str | None,
     ) -> None:
         """Keep these verdicts; `language` is that of the page, for a verdict that does not say its own."""
+        verdicts = tuple(verdicts)
+        for verdict in verdicts:
+            self._observe(verdict)
         about = {"owner": owner, "model_id": model_id, "conversation_id": conversation_id}
         rows = [
             _row(verdict, ruling) | about | {"language": verdict.language or language}

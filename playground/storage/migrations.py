@@ -295,6 +295,17 @@ MIGRATIONS: tuple[Migration, ...] = (
 )
 
 
+PROBE = "UPDATE migrations SET applied_at = applied_at"
+"""Writes, and changes nothing."""
+
+
+def pending(database: Database, migrations: Sequence[Migration] = MIGRATIONS) -> list[str]:
+    """The names of the steps that are not applied yet. Raises StorageError when the database cannot be read."""
+    with database.read() as connection:
+        done = set(connection.scalars(text("SELECT name FROM migrations")))
+    return [step.__name__ for step in migrations if step.__name__ not in done]
+
+
 def migrate(database: Database, migrations: Sequence[Migration] = MIGRATIONS) -> list[str]:
     """Apply what is missing, all or nothing; returns the names of the steps that were applied now.
 

@@ -9,7 +9,7 @@ import gradio as gr
 from fastapi import FastAPI
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response
 
 from playground.config import Space
 from playground.domain import Language
@@ -34,7 +34,7 @@ YEAR_SECONDS = 31_536_000
 
 
 def create_app(services: Services, space: Space | None = None) -> FastAPI:
-    """Everything people see, as one ASGI application: /en/, /arena, /workbench, /static, /healthz; / picks a language.
+    """Everything people see, as one ASGI application: /en/, /arena, /workbench, /static; / picks a language.
 
     `space` is the Hugging Face Space it runs in: the Hub shows its pages in a frame, and its disk does not last. Must
     be called where no event loop runs.
@@ -60,7 +60,6 @@ async def _assemble(services: Services, space: Space | None) -> FastAPI:
         *download_routes(services.arena, services.arena.standings, services.catalog, preferred_language),
     ]
     app = FastAPI(middleware=middleware, docs_url=None, redoc_url=None, openapi_url=None, routes=routes)
-    app.add_api_route("/healthz", healthz, methods=["GET"], include_in_schema=False)
     app.add_api_route("/", choose_language, methods=["GET"], include_in_schema=False)
     app.add_api_route(ARENA, choose_arena_language, methods=["GET"], include_in_schema=False)
     for language in LANGUAGES:
@@ -101,11 +100,6 @@ def _mount(app: FastAPI, page: gr.Blocks, path: str, language: Language) -> None
         enable_monitoring=False,
         mcp_server=False,
     )
-
-
-async def healthz() -> Response:
-    """Says that the server answers; loads nothing."""
-    return JSONResponse({"status": "ok"})
 
 
 async def choose_language(request: Request) -> Response:

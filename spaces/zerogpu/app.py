@@ -12,6 +12,7 @@ from playground.domain import Loading, Queued
 from playground.engines.lease import Job, Lease, Piece, seconds_for
 from playground.engines.lent_card import LentCard
 from playground.errors import PlaygroundError
+from playground.log import end_with
 from playground.server import bind, keep_log, serve
 from playground.services import Services
 
@@ -54,7 +55,7 @@ def main() -> int:
         keep_log(settings)
         serve(settings, bind(settings), Lease(call=generate), prepare)
     except PlaygroundError as error:
-        sys.stderr.write(f"{error}\n")
+        end_with(str(error))
         return 2
     return 0
 

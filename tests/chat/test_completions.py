@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 
 from playground.chat.completions import CompletionRequest
-from playground.domain import Blocked, Finished, FinishReason, Message, Role, SamplingParams
-from playground.errors import Busy, InvalidRequest, MessageTooLong, UnknownModel
-from tests.chat.conftest import House, Saying
+from playground.domain import Blocked, Failed, Finished, FinishReason, Message, Role, SamplingParams, Verdict
+from playground.errors import Busy, InvalidRequest, MessageTooLong, StorageError, UnknownModel
+from tests.chat.conftest import OUTPUT_ONLY, House, Saying
 
 Said = tuple[Role, str]
 
@@ -48,6 +48,28 @@ def test_every_choice_is_a_run_with_a_seed_of_its_own(house: House) -> None:
     runs = house.chat.complete(request(("user", "hi"), choices=3, params=SamplingParams(seed=2**63 - 1)))
     assert len(runs) == 3
     assert all(run.wait(30) and isinstance(run.snapshot().end, Finished) for run in runs)
+
+
+@pytest.mark.parametrize("said", ["you motherfucker, and so on", "write to zoe.quinn@example.org, please"])
+def test_a_decision_that_cannot_be_kept_is_not_told(
+    build_house: Callable[..., House], monkeypatch: pytest.MonkeyPatch, said: str
+) -> None:
+    """Whoever has a receipt can ask what it was about; so one without a row is never given."""
+
+    def full(verdicts: Sequence[Verdict], **_: object) -> None:
+        if verdicts:
+            raise StorageError("The disk is full, so nothing can be saved. Free some space and try again.")
+
+    house = build_house(Saying(says=said), policy=OUTPUT_ONLY)
+    (run,) = house.chat.complete(request(("user", "hello")))
+    assert run.wait(30)
+    assert run.snapshot().verdicts or isinstance(run.snapshot().end, Blocked)
+    monkeypatch.setattr(house.decisions, "record", full)
+    (run,) = house.chat.complete(request(("user", "hello")))
+    assert run.wait(30)
+    end = run.snapshot().end
+    assert isinstance(end, Failed)
+    assert end.code == "storage_error"
 
 
 @pytest.mark.parametrize("place", [0, 1, 3])

@@ -150,7 +150,10 @@ EXITS = (
 
 WORDLESS = {
     r"route:\w+ (/|/workbench|/arena)": "leads to the page in the visitor's language",
-    "route:GET /healthz": "says ok",
+    "route:GET /(healthz|readyz)": "says ok, or which part of the house is not ready",
+    "route:GET /metrics": "figures; tests/operation looks for words in them",
+    "service:metrics": "figures",
+    "command:doctor": "what is set up on this machine",
     r"route:GET /v1/(models(/\{model_id:path\})?|openapi.json)": "which models there are, and what may be asked",
     "route:POST /v1/embeddings": "says that there are none",
     "service:keys": "hashes of keys, and names that the operator gave them",

@@ -34,6 +34,7 @@ from playground.config import Settings
 from playground.domain import Blocked, ChatRequest, Direction, Message, SamplingParams, TokenScores
 from playground.engines.registry import ENGINES
 from playground.errors import InvalidRequest
+from playground.log import FORMS
 from playground.moderation.categories import CATEGORIES
 from playground.server import build_app
 from playground.services import Services, build
@@ -466,15 +467,16 @@ class Person(Visitor):
 
 
 class _Lines(logging.Handler):
-    """Every line of every log, as it would be written to a file at the noisiest level."""
+    """Every line of every log at the noisiest level: as it came, and as it is written in each form."""
 
     def __init__(self, lines: list[str]) -> None:
         super().__init__(logging.DEBUG)
         self.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
         self._lines = lines
+        self._forms = [form() for form in FORMS.values()]
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._lines.append(self.format(record))
+        self._lines += [self.format(record), *(form.format(record) for form in self._forms)]
 
 
 @contextlib.contextmanager

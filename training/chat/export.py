@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 
 import onnx
@@ -167,4 +168,12 @@ def export(run: Path, product: Product, precisions: Sequence[str], report: Calla
         target.parent.mkdir(parents=True, exist_ok=True)
         part.replace(target)
     draft.rmdir()
+    write_sums(out)
     return out
+
+
+def write_sums(folder: Path) -> None:
+    """Write the checksums that `python -m playground doctor` compares the model's files with, as `sha256sum` does."""
+    files = sorted(file for file in folder.glob("*/*") if file.is_file())
+    lines = [f"{sha256(file.read_bytes()).hexdigest()}  {file.relative_to(folder).as_posix()}\n" for file in files]
+    (folder / "SHA256SUMS").write_text("".join(lines), encoding="ascii")

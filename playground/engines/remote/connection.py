@@ -23,6 +23,7 @@ from playground.catalog.servers import ModelServer
 from playground.engines.remote.chunks import read_json
 from playground.engines.remote.faults import Fault, Malformed, Remedy
 from playground.errors import ServerRefused, ServerUnreachable
+from playground.log import request_id
 
 if TYPE_CHECKING:
     import httpx
@@ -86,6 +87,8 @@ class Connection:
         target, headers = httpx.URL(url), {}
         if address := await self._checked_address():
             target, headers = target.copy_with(host=address), {"Host": self._url.netloc}
+        if name := request_id():
+            headers["X-Request-ID"] = name
         request = self._client.build_request(method, target, json=body, headers=headers)
         try:
             response = await self._client.send(request, stream=True)
