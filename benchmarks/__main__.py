@@ -10,7 +10,20 @@ import time
 
 from benchmarks.rows import Row, shown
 
-NAMES = ("start", "gate", "screening", "engine", "path", "load", "memory", "detoxify", "cycles", "gpu", "peers")
+NAMES = (
+    "start",
+    "gate",
+    "screening",
+    "engine",
+    "path",
+    "load",
+    "memory",
+    "detoxify",
+    "cycles",
+    "schemas",
+    "gpu",
+    "peers",
+)
 
 
 def main() -> int:

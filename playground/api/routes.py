@@ -8,30 +8,22 @@ from typing import Any, TypeVar
 
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import JSONResponse, Response
 
 from playground.api.answers import ChatForm, Form, TextForm
+from playground.api.asking import Asking, language_of
 from playground.api.auth import Doorkeeper, Entrance, listed
-from playground.api.errors import (
-    Problem,
-    Refused,
-    problem_of,
-    problem_of_http,
-    problem_of_validation,
-    problem_of_verdict,
-)
+from playground.api.errors import Problem, problem_of, problem_of_http, problem_of_validation
 from playground.api.limits import Limits
 from playground.api.moderations import moderate
 from playground.api.protocol import ChatBody, ModerationBody, Sampling, TextBody
-from playground.api.requests import chat_params, read_prompt, read_turns, refuse_unsupported, text_params
+from playground.api.requests import chat_params, read_prompt, read_turns, text_params
 from playground.api.sse import Asked, EventStream, WholeAnswer
 from playground.catalog.spec import ModelSpec
-from playground.chat.completions import CompletionRequest
-from playground.domain import Blocked, Direction, Language, Message, SamplingParams
+from playground.domain import Message, SamplingParams
 from playground.errors import PlaygroundError
 from playground.services import Services
 
@@ -45,8 +37,8 @@ _NO_EMBEDDINGS = Problem(
 )
 
 
-def create_api(services: Services) -> FastAPI:
-    """What is served below `PREFIX`."""
+def create_api(services: Services, limits: Limits | None = None) -> FastAPI:
+    """What is served below `PREFIX`. `limits` are shared with other doors (None: there is no other)."""
     settings = services.settings
     middleware = [
         Middleware(
@@ -72,7 +64,7 @@ def create_api(services: Services) -> FastAPI:
         docs_url=None,
         redoc_url=None,
     )
-    app.include_router(_Routes(services).router)
+    app.include_router(_Routes(services, limits or Limits(services.settings, services.keys)).router)
     app.add_exception_handler(PlaygroundError, _told(problem_of))
     app.add_exception_handler(RequestValidationError, _told(problem_of_validation))
     app.add_exception_handler(HTTPException, _told(problem_of_http))
@@ -90,9 +82,10 @@ def _told(problem: Callable[[Any], Problem]) -> Callable[[Request, Exception], R
 class _Routes:
     """The addresses and what they do."""
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, limits: Limits) -> None:
         self._services = services
-        self._limits = Limits(services.settings, services.keys)
+        self._limits = limits
+        self._asking = Asking(services, limits)
         self._created = int(time.time())
         self.router = APIRouter()
         for path, handler, method in (
@@ -130,7 +123,7 @@ class _Routes:
         try:
             services = self._services
             longest = services.settings.max_message_chars
-            return JSONResponse(moderate(body, services.moderator, _language(request), longest))
+            return JSONResponse(moderate(body, services.moderator, language_of(request), longest))
         finally:
             ticket.close()
 
@@ -146,28 +139,9 @@ class _Routes:
         read: Callable[[_Body], tuple[Message, ...]],
         choose: Callable[[_Body, ModelSpec], SamplingParams],
     ) -> Response:
-        refuse_unsupported(body)
-        spec = self._services.catalog.get(body.model)
-        params = choose(body, spec)
-        asked = CompletionRequest(
-            owner=request.state.caller.owner,
-            model_id=spec.id,
-            turns=read(body),
-            params=params,
-            choices=body.n or 1,
-            language=_language(request),
-        )
-        ticket = self._limits.admit(request.state.caller)
-        try:
-            runs = await run_in_threadpool(self._services.chat.complete, asked)
-        except BaseException:
-            ticket.close()
-            raise
-        end = runs[0].snapshot().end
-        if isinstance(end, Blocked) and end.verdict.direction is Direction.INPUT:
-            ticket.close()
-            raise Refused(problem_of_verdict(end.verdict))
-        answer = Asked(spec.id, form, runs, ticket, scored=params.logprobs is not None, counted=_counted(body))
+        begun = await self._asking.begin(request.state.caller, body, read, choose, language_of(request))
+        scored = begun.params.logprobs is not None
+        answer = Asked(begun.spec.id, form, begun.runs, begun.ticket, scored=scored, counted=_counted(body))
         return EventStream(answer) if body.stream else WholeAnswer(answer)
 
     def _model(self, spec: ModelSpec, loaded: set[str]) -> dict[str, Any]:
@@ -184,7 +158,3 @@ class _Routes:
 
 def _counted(body: Sampling) -> bool:
     return bool(body.stream_options and body.stream_options.include_usage)
-
-
-def _language(request: Request) -> Language:
-    return "vi" if request.headers.get("accept-language", "").lower().startswith("vi") else "en"
