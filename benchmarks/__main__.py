@@ -20,6 +20,7 @@ NAMES = (
     "memory",
     "detoxify",
     "cycles",
+    "schemas",
     "leaderboard",
     "gpu",
     "peers",

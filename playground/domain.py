@@ -72,7 +72,8 @@ class SamplingParams:
     `temperature` 0 is greedy. `top_k` 0, `top_p` 1 and `min_p` 0 switch the respective filter off, and so does a
     `repetition_penalty` of 1. `presence_penalty` and `frequency_penalty` are taken off the logit of a token that is in
     the answer already, once and once for every time (OpenAI's definition); 0 switches them off. `seed` None draws one.
-    `logprobs` is the number of alternatives reported for every token (None: none are computed).
+    `logprobs` is the number of alternatives reported for every token (None: none are computed). `schema` is a JSON
+    schema, as JSON text, that the answer has to keep to (None: it is free).
 
     Raises ValueError, with a sentence naming the parameter, its value and the accepted range.
     """
@@ -88,6 +89,7 @@ class SamplingParams:
     logprobs: int | None = None
     presence_penalty: float = 0.0
     frequency_penalty: float = 0.0
+    schema: str | None = None
 
     def __post_init__(self) -> None:
         _within("temperature", self.temperature, 0.0, 5.0)

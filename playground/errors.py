@@ -8,6 +8,8 @@ PlaygroundError                      code                  HTTP
 │   ├── UnknownConversation          unknown_conversation  404
 │   ├── UnknownDecision              unknown_decision      404
 │   ├── NoProbabilities              no_probabilities      400
+│   ├── NoSchemas                    no_schemas            400   answers of this model are held to no form,
+│   ├── BadSchema                    bad_schema            400   or not to this one
 │   ├── MessageTooLong               message_too_long      413
 │   ├── ContextTooLong               context_too_long      400
 │   ├── NotTheOperator               not_the_operator      403
@@ -113,6 +115,18 @@ class NoProbabilities(UserError):
     """The model's engine, or its server, does not show how probable tokens are."""
 
     code = "no_probabilities"
+
+
+class NoSchemas(UserError):
+    """The model's engine cannot hold an answer to a JSON schema."""
+
+    code = "no_schemas"
+
+
+class BadSchema(UserError):
+    """The JSON schema is none, is too large or too costly, or asks for what cannot be kept to."""
+
+    code = "bad_schema"
 
 
 class MessageTooLong(UserError):

@@ -11,9 +11,12 @@ from playground.api.receipts import moderation
 from playground.domain import (
     Blocked,
     ChatEvent,
+    Checking,
     Failed,
     Finished,
     FinishReason,
+    Loading,
+    Queued,
     ReasoningDelta,
     TextDelta,
     TokenScore,
@@ -152,6 +155,16 @@ class TextForm:
     def message(self, choice: Choice, *, scored: bool) -> dict[str, Any]:
         """The text."""
         return {"text": choice.text, "logprobs": _text_logprobs(choice.tokens) if scored else None}
+
+
+def stage_of(event: ChatEvent) -> str:
+    """What an answer waits for, as an event tells it; empty for one that tells no such thing."""
+    if isinstance(event, Queued):
+        return f"queued, place {event.position}"
+    if isinstance(event, Loading):
+        share = "" if event.fraction is None else f" {event.fraction:.0%}"
+        return f"{event.stage.value}{share}"
+    return "checking" if isinstance(event, Checking) else ""
 
 
 def usage_of(choices: Iterable[Choice]) -> dict[str, Any]:

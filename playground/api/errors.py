@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,15 +16,25 @@ from playground.domain import Verdict
 from playground.errors import Busy, HubBusy, InternalError, LimitReached, PlaygroundError
 
 _BUSY_SECONDS = 5
+INPUT_BLOCKED = "content_policy_violation"
+"""The code of what the gate stops before any model is asked."""
 # OpenAI's words where its clients look for them.
 _CODES = {
     "unknown_model": "model_not_found",
     "context_too_long": "context_length_exceeded",
     "limit_reached": "rate_limit_exceeded",
+    "no_schemas": "unsupported_parameter",
+    "bad_schema": "invalid_json_schema",
     "rate_limited": "rate_limit_exceeded",
 }
 _TYPES = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
-_PARAMS = {"unknown_model": "model", "context_too_long": "messages", "message_too_long": "messages"}
+_PARAMS = {
+    "unknown_model": "model",
+    "context_too_long": "messages",
+    "message_too_long": "messages",
+    "no_schemas": "response_format",
+    "bad_schema": "response_format",
+}
 _MOST_NAME = 60
 
 
@@ -86,7 +96,7 @@ def problem_of_code(code: str, message: str) -> Problem:
 
 def problem_of_verdict(verdict: Verdict) -> Problem:
     """The gate said no to what was sent (400), or could not look (503)."""
-    code, status = "content_policy_violation", 400
+    code, status = INPUT_BLOCKED, 400
     if verdict.unavailable:
         code, status = "moderation_unavailable", 503
     return Problem(status, what_happened(verdict), code, "messages", more={"moderation": receipt(verdict)})
@@ -107,8 +117,13 @@ def problem_of_http(error: HTTPException) -> Problem:
 
 def problem_of_validation(error: RequestValidationError) -> Problem:
     """The first field that is wrong, by name; what was sent is not quoted."""
-    first = error.errors()[0]
-    path = ".".join(str(part) for part in first["loc"][1:])[:_MOST_NAME] or None
+    return problem_of_fields([{**first, "loc": first["loc"][1:]} for first in error.errors()])
+
+
+def problem_of_fields(errors: Sequence[Mapping[str, Any]]) -> Problem:
+    """The same for fields that came by another way than a body."""
+    first = errors[0]
+    path = ".".join(str(part) for part in first["loc"])[:_MOST_NAME] or None
     if first["type"] == "json_invalid":
         return Problem(400, "The body is not JSON. Send one JSON object.", "invalid_json")
     if first["type"] == "extra_forbidden":

@@ -83,6 +83,27 @@ class Sampling(Strict):
     prompt_cache_key: str | None = None
 
 
+class JsonSchema(Strict):
+    """A schema, named as OpenAI wants it. Answers keep to it whether `strict` is true or not."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")
+    description: str | None = None
+    content: dict[str, Any] = Field(alias="schema")
+    strict: bool | None = None
+
+
+class ResponseFormat(Strict):
+    """The form of an answer: `text` is free, `json_object` some JSON object, `json_schema` what its schema allows.
+
+    With `json_object` some clients send a schema beside it: Hugging Face's as `value`, llama.cpp's as `schema`.
+    """
+
+    type: Literal["text", "json_object", "json_schema"]
+    json_schema: JsonSchema | None = None
+    value: dict[str, Any] | None = None
+    content: dict[str, Any] | None = Field(default=None, alias="schema")
+
+
 class ChatBody(Sampling):
     """POST /v1/chat/completions."""
 
@@ -90,7 +111,7 @@ class ChatBody(Sampling):
     max_completion_tokens: Tokens | None = None
     logprobs: bool | None = None
     top_logprobs: Annotated[int, Field(ge=0, le=20)] | None = None
-    response_format: dict[str, Any] | None = None
+    response_format: ResponseFormat | None = None
     modalities: list[str] | None = None
     tools: Any = None
     tool_choice: Any = None
@@ -135,10 +156,6 @@ REFUSED: dict[str, tuple[str, tuple[Any, ...]]] = {
     "reasoning_effort": ("How long a model thinks cannot be set here. Leave out {name}.", ()),
     "verbosity": ("How wordy an answer is cannot be set here. Leave out {name} and say it in the message.", ()),
     "logit_bias": ("Single tokens cannot be weighted here. Leave out {name}.", ({},)),
-    "response_format": (
-        "No engine here can hold an answer to a form yet. Leave out {name} and ask for the form in the message.",
-        ({"type": "text"},),
-    ),
     "echo": ("The prompt is not repeated here. Leave out {name}.", (False,)),
     "suffix": ("Text cannot be filled in before an end here. Leave out {name}.", ("",)),
     "best_of": ("Only n answers are written. Leave out {name}.", (1,)),

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 from playground.api.errors import refuse
-from playground.api.protocol import REFUSED, ChatBody, ContentPart, Sampling, TextBody, Turn
+from playground.api.protocol import REFUSED, ChatBody, ContentPart, ResponseFormat, Sampling, TextBody, Turn
 from playground.catalog.spec import ModelSpec
 from playground.domain import Message, Role, SamplingParams
 from playground.errors import InvalidRequest
@@ -18,7 +19,9 @@ _TAKEN = ("temperature", "top_p", "min_p", "repetition_penalty", "presence_penal
 
 
 def refuse_unsupported(body: Sampling) -> None:
-    """Raises Refused for the first field that asks for what nothing here does."""
+    """Raises Refused for the first field that asks for what nothing here does, or for nothing without another one."""
+    if body.stream_options is not None and not body.stream:
+        raise refuse("stream_options needs stream to be true.", "stream_options", "invalid_value")
     for name, (sentence, idle) in REFUSED.items():
         value = getattr(body, name, None)
         if value is not None and value not in idle:
@@ -47,9 +50,23 @@ def chat_params(body: ChatBody, spec: ModelSpec) -> SamplingParams:
     if body.top_logprobs is not None and not body.logprobs:
         raise refuse("top_logprobs needs logprobs to be true.", "top_logprobs", "invalid_value")
     changes: dict[str, Any] = {"logprobs": (body.top_logprobs or 0) if body.logprobs else None}
+    changes["schema"] = read_schema(body.response_format)
     if body.max_completion_tokens is not None:
         changes["max_tokens"] = body.max_completion_tokens
     return _params(body, spec, changes)
+
+
+def read_schema(form: ResponseFormat | None) -> str | None:
+    """The schema that answers are to keep to, as JSON text; None when they are free. Raises Refused."""
+    if form is None or form.type == "text":
+        return None
+    if form.type == "json_object":
+        content = form.value or form.content or {"type": "object"}
+    elif form.json_schema is not None:
+        content = form.json_schema.content
+    else:
+        raise refuse("json_schema is missing.", "response_format.json_schema", "missing_required_parameter")
+    return json.dumps(content, ensure_ascii=False)
 
 
 def text_params(body: TextBody, spec: ModelSpec) -> SamplingParams:

@@ -8,30 +8,21 @@ from typing import Any, TypeVar
 
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.responses import JSONResponse, Response
 
 from playground.api.answers import ChatForm, Form, TextForm
+from playground.api.asking import Asking, language_of
 from playground.api.auth import Doorkeeper, Entrance
-from playground.api.errors import (
-    Problem,
-    Refused,
-    problem_of,
-    problem_of_http,
-    problem_of_validation,
-    problem_of_verdict,
-)
-from playground.api.limits import Caller, Limits, Ticket
+from playground.api.errors import Problem, problem_of, problem_of_http, problem_of_validation
+from playground.api.limits import Limits
 from playground.api.moderations import moderate
 from playground.api.protocol import ChatBody, ModerationBody, Sampling, TextBody
-from playground.api.requests import chat_params, read_prompt, read_turns, refuse_unsupported, text_params
+from playground.api.requests import chat_params, read_prompt, read_turns, text_params
 from playground.api.sse import Asked, EventStream, WholeAnswer
 from playground.catalog.spec import ModelSpec
-from playground.chat.completions import CompletionRequest
-from playground.chat.run import Run
-from playground.domain import Blocked, Direction, Language, Message, SamplingParams
+from playground.domain import Message, SamplingParams
 from playground.errors import PlaygroundError
 from playground.services import Services
 
@@ -45,8 +36,8 @@ _NO_EMBEDDINGS = Problem(
 )
 
 
-def create_api(services: Services) -> FastAPI:
-    """What is served below `PREFIX`."""
+def create_api(services: Services, limits: Limits | None = None) -> FastAPI:
+    """What is served below `PREFIX`. `limits` are shared with other doors (None: there is no other)."""
     settings = services.settings
     middleware = [Middleware(Entrance, doorkeeper=Doorkeeper(settings, services.keys))]
     app = FastAPI(
@@ -57,7 +48,7 @@ def create_api(services: Services) -> FastAPI:
         docs_url=None,
         redoc_url=None,
     )
-    app.include_router(_Routes(services).router)
+    app.include_router(_Routes(services, limits or Limits(services.settings, services.keys, services.usage)).router)
     app.add_exception_handler(PlaygroundError, _told(problem_of))
     app.add_exception_handler(RequestValidationError, _told(problem_of_validation))
     app.add_exception_handler(HTTPException, _told(problem_of_http))
@@ -75,9 +66,10 @@ def _told(problem: Callable[[Any], Problem]) -> Callable[[Request, Exception], R
 class _Routes:
     """The addresses and what they do."""
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, limits: Limits) -> None:
         self._services = services
-        self._limits = Limits(services.settings, services.keys, services.usage)
+        self._limits = limits
+        self._asking = Asking(services, limits)
         self._created = int(time.time())
         self.router = APIRouter()
         for path, handler, method in (
@@ -115,7 +107,7 @@ class _Routes:
         try:
             services = self._services
             longest = services.settings.max_message_chars
-            return JSONResponse(moderate(body, services.moderator, _language(request), longest))
+            return JSONResponse(moderate(body, services.moderator, language_of(request), longest))
         finally:
             ticket.close()
 
@@ -131,34 +123,10 @@ class _Routes:
         read: Callable[[_Body], tuple[Message, ...]],
         choose: Callable[[_Body, ModelSpec], SamplingParams],
     ) -> Response:
-        refuse_unsupported(body)
-        spec = self._services.catalog.get(body.model)
-        params = choose(body, spec)
-        asked = CompletionRequest(
-            owner=request.state.caller.owner,
-            model_id=spec.id,
-            turns=read(body),
-            params=params,
-            choices=body.n or 1,
-            language=_language(request),
-        )
-        runs, ticket = await run_in_threadpool(self._begin, asked, request.state.caller)
-        answer = Asked(spec.id, form, runs, ticket, scored=params.logprobs is not None, counted=_counted(body))
+        begun = await self._asking.begin(request.state.caller, body, read, choose, language_of(request))
+        scored = begun.params.logprobs is not None
+        answer = Asked(begun.spec.id, form, begun.runs, begun.ticket, scored=scored, counted=_counted(body))
         return EventStream(answer) if body.stream else WholeAnswer(answer)
-
-    def _begin(self, asked: CompletionRequest, caller: Caller) -> tuple[tuple[Run, ...], Ticket]:
-        """Runs that are going on, and their ticket. Raises Refused when the gate says no to what was sent."""
-        ticket = self._limits.admit(caller)
-        try:
-            runs = self._services.chat.complete(asked)
-        except BaseException:
-            ticket.close()
-            raise
-        end = runs[0].snapshot().end
-        if isinstance(end, Blocked) and end.verdict.direction is Direction.INPUT:
-            ticket.close()
-            raise Refused(problem_of_verdict(end.verdict))
-        return runs, ticket
 
     def _model(self, spec: ModelSpec, loaded: set[str]) -> dict[str, Any]:
         return {
@@ -174,7 +142,3 @@ class _Routes:
 
 def _counted(body: Sampling) -> bool:
     return bool(body.stream_options and body.stream_options.include_usage)
-
-
-def _language(request: Request) -> Language:
-    return "vi" if request.headers.get("accept-language", "").lower().startswith("vi") else "en"

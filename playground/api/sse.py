@@ -14,12 +14,12 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from playground.api.answers import Choice, Form, usage_of
+from playground.api.answers import Choice, Form, stage_of, usage_of
 from playground.api.errors import Refused
 from playground.api.following import cancelled_with, follow
 from playground.api.limits import Ticket
 from playground.chat.run import Run
-from playground.domain import ChatEvent, Checking, Loading, Queued, new_id
+from playground.domain import ChatEvent, new_id
 
 _HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
@@ -135,22 +135,13 @@ class EventStream(AnswerResponse):
             reason, more = choice.finish()
             last: dict[str, Any] = {"delta": {}} if asked.form.opening() else {"text": ""}
             return [self._chunk(choice.number, last | {"logprobs": None}, reason, more)]
-        comment = _comment(event)
-        return [comment] if comment else []
+        stage = stage_of(event)
+        return [f": {stage}"] if stage else []
 
     def _chunk(self, number: int, said: dict[str, Any], reason: str | None, more: dict[str, Any] | None = None) -> str:
         choice = {"index": number, **said, "finish_reason": reason} | (more or {})
         usage = {"usage": None} if self._asked.counted else {}
         return _data(self._asked.head(self._asked.form.chunk) | {"choices": [choice]} | usage)
-
-
-def _comment(event: ChatEvent) -> str:
-    if isinstance(event, Queued):
-        return f": queued, place {event.position}"
-    if isinstance(event, Loading):
-        share = "" if event.fraction is None else f" {event.fraction:.0%}"
-        return f": {event.stage.value}{share}"
-    return ": checking" if isinstance(event, Checking) else ""
 
 
 def _data(content: dict[str, Any]) -> str:

@@ -33,6 +33,7 @@ from playground.errors import (
     Cancelled,
     InternalError,
     InvalidRequest,
+    NoSchemas,
     PlaygroundError,
     WorkerDied,
 )
@@ -143,7 +144,9 @@ class Answerer:
 
         store = Unkept() if task.conversation_id is None else self._store
         tells_tokens = task.params.logprobs is not None
-        draft = Draft(run, task.answer, store, new_guard, task.spec.reasoning_tags, tells_tokens=tells_tokens)
+        # Held to a schema, a model thinks nothing; what looks like a tag is part of the document.
+        tags = task.spec.reasoning_tags if task.params.schema is None else None
+        draft = Draft(run, task.answer, store, new_guard, tags, tells_tokens=tells_tokens)
         outcome = _Outcome(run)
         failure = _attempt(run, lambda: self._write(run, task, draft, outcome))
         failure = _attempt(run, draft.close) or failure
@@ -257,6 +260,8 @@ class _Outcome:
 def _check_able(spec: ModelSpec, engine: Engine, params: SamplingParams) -> None:
     if params.logprobs is not None and not engine.capabilities.logprobs:
         raise InvalidRequest(f"{spec.name} cannot tell log-probabilities. Ask without logprobs, or another model.")
+    if params.schema is not None and not engine.capabilities.schemas:
+        raise NoSchemas(f"Answers of {spec.name} cannot be held to a schema. Ask without one, or another model.")
 
 
 def _stop_here(run: Run) -> None:

@@ -15,7 +15,7 @@ from playground.chat.incoming import clean_message, clean_prompt
 from playground.chat.run import Run
 from playground.chat.runs import Runs
 from playground.domain import Blocked, Language, Message, SamplingParams, Verdict
-from playground.errors import InvalidRequest
+from playground.errors import BadSchema, InvalidRequest
 from playground.moderation.contract import Moderator
 from playground.storage.decisions import DecisionStore
 
@@ -60,13 +60,14 @@ class Completions:
         """One run for every choice; or a single one that has already ended with Blocked, when the gate says no to what
         was sent.
 
-        Raises InvalidRequest, MessageTooLong, UnknownModel, Busy, StorageError.
+        Raises InvalidRequest, BadSchema, MessageTooLong, UnknownModel, Busy, StorageError.
         """
         spec = self._catalog.get(request.model_id)
         system_prompt, branch = self._cleaned(request.turns)
         verdicts: list[Verdict] = []
         cleared: list[str] = []
-        for text, context in _screenings(system_prompt, branch):
+        schema = request.params.schema if request.params else None
+        for text, context in _screenings(system_prompt, branch, schema):
             screened = self._moderator.check_input(
                 text, context=context, language=request.language, model_id=request.model_id
             )
@@ -81,6 +82,8 @@ class Completions:
         texts = iter(cleared)
         system_prompt = next(texts) if system_prompt else ""
         branch = [replace(turn, content=next(texts)) if turn.role == "user" else turn for turn in branch]
+        if next(texts, schema) != schema:
+            raise BadSchema("The schema has a text that the safety check covers. Take it out and try again.")
         return self._launched(request, spec, system_prompt, tuple(branch))
 
     def _cleaned(self, turns: Sequence[Message]) -> tuple[str, list[Message]]:
@@ -131,13 +134,15 @@ class Completions:
         )
 
 
-def _screenings(system_prompt: str, branch: Sequence[Message]) -> Iterator[tuple[str, list[str]]]:
-    """Every text that people wrote, with the turns before it."""
+def _screenings(system_prompt: str, branch: Sequence[Message], schema: str | None) -> Iterator[tuple[str, list[str]]]:
+    """Every text that people wrote, with the turns before it. A schema is one: answers repeat its names and choices."""
     if system_prompt:
         yield system_prompt, []
     for place, turn in enumerate(branch):
         if turn.role == "user":
             yield turn.content, [earlier.content for earlier in branch[:place]]
+    if schema is not None:
+        yield schema, []
 
 
 def _refused(request: CompletionRequest, verdict: Verdict) -> Run:

@@ -123,11 +123,15 @@ class Replicated(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What an engine can do with the loaded model. `context_length` is in tokens, 0 when unknown."""
+    """What an engine can do with the loaded model. `context_length` is in tokens, 0 when unknown.
+
+    `schemas`: answers can be held to a JSON schema.
+    """
 
     context_length: int
     logprobs: bool
     concurrent: int
+    schemas: bool = False
 
 
 class Tokenizer(Protocol):

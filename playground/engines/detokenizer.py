@@ -6,6 +6,7 @@ import codecs
 import json
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import tokenizers
@@ -47,6 +48,15 @@ class TokenTable:
         pieces = self._pieces
         size = len(pieces)
         return b"".join([pieces[index] for index in token_ids if index < size])
+
+
+@dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """What an answer needs to know of the model: its tokens' bytes, which tokens end an answer, the logits' width."""
+
+    table: TokenTable
+    eos_ids: frozenset[int]
+    size: int
 
 
 class Detokenizer:

@@ -37,6 +37,7 @@ class EngineLoop:
         self._news: deque[Sequence | None] = deque()
         self._wake = threading.Condition()
         self._closed = False
+        self.written = 0
         self._line: list[Sequence] = []
         self._told = 0.0
         self._prefill_turn = 0.0
@@ -191,6 +192,11 @@ class EngineLoop:
             lengths += 1
 
     def _hand_on(self, sequence: Sequence, tokens: list[int]) -> None:
+        if sequence.failure is not None:
+            self._scheduler.remove(sequence)
+            sequence.tell(sequence.failure)
+            return
+        self.written += len(tokens)
         sequence.take(tokens)
         if sequence.finish is not None:
             self._scheduler.remove(sequence)

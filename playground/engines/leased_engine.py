@@ -55,7 +55,7 @@ class LeasedEngine:
     @property
     def capabilities(self) -> Capabilities:
         """As far as the catalogue knows the model: the card may turn out to hold less context."""
-        return Capabilities(self._spec.context_length, logprobs=True, concurrent=self._options.max_batch)
+        return Capabilities(self._spec.context_length, logprobs=True, concurrent=self._options.max_batch, schemas=True)
 
     def generate(self, prompt: Prompt, params: SamplingParams, progress: Progress | None = None) -> Iterator[Delta]:
         """Write an answer, no longer than the card can be had for; it then ends with LENGTH.

@@ -11,11 +11,12 @@ import numpy as np
 from playground.domain import Loading, Queued, SamplingParams
 from playground.engines import sequence as sequences
 from playground.engines.contract import Capabilities, Delta, Look, Progress, Prompt
-from playground.engines.detokenizer import TokenTable
+from playground.engines.detokenizer import TokenTable, Vocabulary
 from playground.engines.engine_loop import EngineLoop
+from playground.engines.grammar import Grammar, GrammarMaker
 from playground.engines.reading import Looks, Scores
 from playground.engines.runner import Runner
-from playground.engines.sequence import Event, Vocabulary
+from playground.engines.sequence import Event
 from playground.errors import (
     ContextTooLong,
     EngineError,
@@ -33,7 +34,10 @@ class LocalEngine:
 
     def __init__(self, runner: Runner, table: TokenTable, eos_ids: frozenset[int], *, max_batch: int) -> None:
         self._vocabulary = Vocabulary(table, eos_ids, runner.vocab_size)
-        self._capabilities = Capabilities(context_length=runner.capacity, logprobs=True, concurrent=max_batch)
+        self._grammars = GrammarMaker(self._vocabulary)
+        self._capabilities = Capabilities(
+            context_length=runner.capacity, logprobs=True, concurrent=max_batch, schemas=bool(eos_ids)
+        )
         self._loop = EngineLoop(runner, eos_ids, max_batch=max_batch)
 
     @property
@@ -41,16 +45,24 @@ class LocalEngine:
         """The context length is what the model was made for, or what the memory for keys and values holds."""
         return self._capabilities
 
+    @property
+    def written(self) -> int:
+        """Tokens computed for answers since the model was loaded."""
+        return self._loop.written
+
     def generate(self, prompt: Prompt, params: SamplingParams, progress: Progress | None = None) -> Iterator[Delta]:
         """Write an answer; it ends with LENGTH at `max_tokens` or at the end of the context.
 
         A beginning that is given counts, but at least one token is added to it, unless it ends the answer.
 
-        Raises ContextTooLong when the prompt leaves no room for an answer, InvalidRequest for ids that are no tokens.
+        Raises ContextTooLong when the prompt leaves no room for an answer, InvalidRequest for ids that are no tokens,
+        BadSchema for a schema that answers cannot be held to.
         """
         token_ids = list(prompt.token_ids)
         limit = min(max(1, params.max_tokens - prompt.answered), self._room(token_ids))
-        job = self._sequence(token_ids, params, limit, prompt.answered)
+        beginning = token_ids[len(token_ids) - prompt.answered :]
+        grammar = None if params.schema is None else self._grammars.make(params.schema, limit, beginning)
+        job = self._sequence(token_ids, params, limit, prompt.answered, grammar)
         if job.finish is not None:
             yield job.last_delta()
             return
@@ -88,9 +100,14 @@ class LocalEngine:
         self._loop.close()
 
     def _sequence(
-        self, token_ids: list[int], params: SamplingParams, limit: int, answered: int = 0
+        self,
+        token_ids: list[int],
+        params: SamplingParams,
+        limit: int,
+        answered: int = 0,
+        grammar: Grammar | None = None,
     ) -> sequences.Sequence:
-        return sequences.Sequence(token_ids, params, limit, self._vocabulary, answered=answered)
+        return sequences.Sequence(token_ids, params, limit, self._vocabulary, answered=answered, grammar=grammar)
 
     def _events(self, job: sequences.Sequence) -> Iterator[Delta | list[Any] | Loading | Queued]:
         inbox: queue.SimpleQueue[Event] = queue.SimpleQueue()

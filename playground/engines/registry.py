@@ -8,7 +8,7 @@ from typing import Any
 
 from playground.catalog.spec import AUTO, ModelSpec
 from playground.engines.contract import Engine, EngineOptions, Progress, Tokenizer
-from playground.errors import ModelLoadError
+from playground.errors import ModelLoadError, NoSchemas
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,13 +17,15 @@ class EngineKind:
 
     `create` loads the model, reporting its stages; it raises ModelLoadError. `in_worker` says whether that happens in a
     process of its own. `tokenizer` reads the model's tokenizer for the server process (None: the engine tokenises
-    elsewhere). `options` names what a catalogue row may say under `engine_options`, and of which type it is. `here`
+    elsewhere). `check_schema` raises BadSchema for a JSON schema that answers cannot be held to (None: they are
+    held to none). `options` names what a catalogue row may say under `engine_options`, and of which type it is. `here`
     says whether the model takes this machine's memory; one that does not needs `servers` in its row.
     """
 
     create: Callable[[ModelSpec, EngineOptions, Progress], Engine]
     in_worker: bool
     tokenizer: Callable[[ModelSpec], Tokenizer] | None = None
+    check_schema: Callable[[str], None] | None = None
     options: Mapping[str, type] = field(default_factory=dict)
     here: bool = True
 
@@ -62,6 +64,22 @@ def check_engine(spec: ModelSpec) -> None:
     unknown = [name for name in spec.engines if name not in ENGINES]
     if unknown:
         raise _wrong(spec, f"asks for an engine named {unknown[0]}; there are: {_names(ENGINES)}.")
+
+
+def check_schema(spec: ModelSpec, schema: str) -> None:
+    """Nothing, when the model's answers can be held to this JSON schema.
+
+    Raises NoSchemas or BadSchema, with the reason. A model whose engine is not chosen yet can do what its engines can.
+    """
+    names = [spec.engine] if spec.engine != AUTO else [name for name in spec.engines if name in ENGINES]
+    checks = [check for name in names if (check := ENGINES[name].check_schema) is not None]
+    if not checks:
+        raise NoSchemas(
+            f"Answers of {spec.name} cannot be held to a form. Leave out response_format and ask for the form in the "
+            "message, or choose another model."
+        )
+    for check in dict.fromkeys(checks):
+        check(schema)
 
 
 def _accepted(kind: type) -> tuple[type, ...]:
@@ -109,6 +127,18 @@ def _create_remote(spec: ModelSpec, options: EngineOptions, progress: Progress) 
         raise _wrong(spec, f"cannot be used: {error}") from error
 
 
+def _check_here(schema: str) -> None:
+    from playground.engines.grammar import check_schema as check  # noqa: PLC0415
+
+    check(schema)
+
+
+def _check_elsewhere(schema: str) -> None:
+    from playground.engines.grammar import check_size  # noqa: PLC0415
+
+    check_size(schema)
+
+
 def _read_tokenizer(spec: ModelSpec) -> Tokenizer:
     from playground.engines.tokenizer import read_tokenizer  # noqa: PLC0415
 
@@ -129,12 +159,20 @@ ENGINES: dict[str, EngineKind] = {
             "rounds": int,
         },
         here=False,
+        check_schema=_check_elsewhere,
     ),
-    "onnx": EngineKind(_create_onnx, in_worker=True, tokenizer=_read_tokenizer, options={"template": str}),
+    "onnx": EngineKind(
+        _create_onnx,
+        in_worker=True,
+        tokenizer=_read_tokenizer,
+        options={"template": str},
+        check_schema=_check_here,
+    ),
     "torch": EngineKind(
         _create_torch,
         in_worker=True,
         tokenizer=_read_tokenizer,
         options={"template": str, "dtype": str, "quantization": str, "compile": bool},
+        check_schema=_check_here,
     ),
 }

@@ -9,11 +9,12 @@ from typing import Any
 
 from playground.domain import FinishReason, Loading, Queued, SamplingParams, Timings, Usage
 from playground.engines.contract import Delta, TokenLogprob
-from playground.engines.detokenizer import Detokenizer, TokenTable
+from playground.engines.detokenizer import Detokenizer, Vocabulary
+from playground.engines.grammar import Grammar
 from playground.engines.reading import Reading
 from playground.engines.sampling import Logits, Sampler, log_softmax, most_probable
 from playground.engines.stop_texts import StopTexts
-from playground.errors import PlaygroundError
+from playground.errors import BadSchema, PlaygroundError
 
 Event = Delta | Loading | Queued | list[Any] | PlaygroundError
 Listener = Callable[[Event], None]
@@ -33,22 +34,13 @@ class Row:
     last_used: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Vocabulary:
-    """What an answer needs to know of the model: its tokens' bytes, which tokens end an answer, the logits' width."""
-
-    table: TokenTable
-    eos_ids: frozenset[int]
-    size: int
-
-
 class Sequence:
     """A prompt and the answer to it, from the queue to the last token. `limit` is the longest answer, in tokens.
 
     `reading` not None asks for something about the prompt's tokens instead of an answer. The last `answered` tokens of
-    the prompt are the beginning of the answer. `greedy` says that the largest logit
-    is the next token and `choose` need not be called. `cancelled` may be set from any thread; everything else belongs
-    to the engine's thread.
+    the prompt are the beginning of the answer. `grammar` says what the answer may go on with (None: anything); what
+    goes wrong with it is the `failure` of this answer alone. `greedy` says that the largest logit is the next token and
+    `choose` need not be called. `cancelled` may be set from any thread; everything else belongs to the engine's thread.
     """
 
     def __init__(
@@ -60,6 +52,7 @@ class Sequence:
         listener: Listener | None = None,
         *,
         answered: int = 0,
+        grammar: Grammar | None = None,
     ) -> None:
         self.prompt = prompt
         self.limit = limit
@@ -70,10 +63,12 @@ class Sequence:
         self.generated = 0
         self.last_token = -1
         self.finish: FinishReason | None = None
+        self.failure: PlaygroundError | None = None
         self._answered = answered
+        self._grammar = grammar
         self._sampler = Sampler(params, prompt, vocabulary.size, answered)
         self._alternatives = params.logprobs
-        self.greedy = self._sampler.greedy and params.logprobs is None
+        self.greedy = self._sampler.greedy and params.logprobs is None and grammar is None
         self._vocabulary = vocabulary
         self.listener = listener or _nobody
         self._detokenizer = Detokenizer(vocabulary.table)
@@ -115,14 +110,26 @@ class Sequence:
         self.listener(event)
 
     def choose(self, logits: Logits) -> int:
-        """The next token after logits [vocabulary]; notes its log-probability when the request asks for it."""
-        token = self._sampler.choose(logits)
+        """The next token after logits [vocabulary]; notes its log-probability when the request asks for it.
+
+        That is the model's own, whatever a grammar leaves to choose from.
+        """
+        token = self._sampler.choose(logits) if self._grammar is None else self._choose_within(self._grammar, logits)
         if self._alternatives is not None:
             logprobs = log_softmax(logits)
             best = most_probable(logprobs, self._alternatives)
             top = tuple((index, self._piece(index), value) for index, value in best)
             data = self._vocabulary.table.bytes_of([token])
             self._logprobs.append(TokenLogprob(token, self._piece(token), float(logprobs[token]), top, data))
+        return token
+
+    def _choose_within(self, grammar: Grammar, logits: Logits) -> int:
+        try:
+            token = grammar.take(self._sampler.draw(grammar.hold(logits)))
+        except BadSchema as error:
+            self.failure = error
+            return min(self._vocabulary.eos_ids)  # ends the burst, in which others write
+        self._sampler.note(token)
         return token
 
     def take(self, tokens: list[int]) -> None:
@@ -136,7 +143,8 @@ class Sequence:
             self.finish = FinishReason.STOP
         self._read(tokens)
         if self.finish is None and self.remaining <= 0:
-            self.finish = FinishReason.LENGTH
+            whole = self._grammar is not None and self._grammar.complete
+            self.finish = FinishReason.STOP if whole else FinishReason.LENGTH
         if self.finish is None:
             self._flush(now)
 

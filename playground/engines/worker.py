@@ -74,7 +74,7 @@ class Worker:
             self._wire.send(["error", 0, *pack_error(error)])
         else:
             able = engine[0].capabilities
-            self._wire.send(["loaded", 0, able.context_length, able.logprobs, able.concurrent])
+            self._wire.send(["loaded", 0, able.context_length, able.logprobs, able.concurrent, able.schemas])
 
     def _report_loading(self, news: Loading | Queued) -> None:
         self._wire.send(["progress", 0, *pack_progress(news)])

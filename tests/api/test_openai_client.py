@@ -182,6 +182,7 @@ REFUSED: list[tuple[type[openai.APIStatusError], dict[str, Any], str | None, str
     (openai.BadRequestError, {"logprobs": True}, None, "invalid_request"),
     (openai.BadRequestError, {"max_tokens": 1, "max_completion_tokens": 2}, "max_tokens", INVALID),
     (openai.BadRequestError, {"n": 9}, "n", INVALID),
+    (openai.BadRequestError, {"stream_options": {"include_usage": True}}, "stream_options", INVALID),
     (openai.BadRequestError, {"messages": []}, "messages", INVALID),
     (openai.BadRequestError, {"messages": [{"role": "assistant", "content": "x"}]}, None, "invalid_request"),
     (openai.BadRequestError, {"messages": [{"role": "tool", "content": "x"}]}, "messages.0", UNSUPPORTED),

@@ -6,6 +6,7 @@ import json
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
@@ -63,6 +64,27 @@ def test_waiting_and_loading_are_told_in_comments(serve: Callable[..., Site], mo
     assert ": loading 40%" in comments
     assert ": still working" in comments
     assert sent[-1] == "[DONE]"
+
+
+def test_the_place_in_line_is_told_until_it_is_ones_turn(serve: Callable[..., Site]) -> None:
+    site = serve(max_runs=1)
+    client = site.openai()
+    with client.chat.completions.create(model="slow", messages=[user(LONG)], stream=True) as first:  # type: ignore[arg-type]
+        next(iter(first))
+        with httpx.Client(timeout=30) as http, ThreadPoolExecutor(1) as threads:
+            body = {"model": "echo", "messages": [user("hello")], "stream": True}
+            second = threads.submit(http.post, f"{site.address}/v1/chat/completions", json=body)
+            url = f"{site.address}/v1/chat/completions"
+            with http.stream("POST", url, json=body) as third:
+                lines = third.iter_lines()
+                assert any(line.startswith(": queued, place ") for line in lines)
+                first.close()
+                rest = "\n".join(lines)
+    assert "hello" in rest
+    assert rest.rstrip().endswith("data: [DONE]")
+    told = events(second.result().text)
+    assert told[-1] == "[DONE]"
+    assert {": queued, place 1"} <= {event for event in told if isinstance(event, str)}
 
 
 def test_a_model_that_cannot_be_loaded_is_told_alike(

@@ -5,6 +5,7 @@ The same tests for every library that runs the layers.
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -190,6 +191,27 @@ def test_progress_of_a_long_prompt_and_of_the_line(
     assert news[0] == [Loading(Stage.PREFILLING, done / 50) for done in (16, 32, 48)]
     assert news[1][0] == Queued(1)
     assert [item for item in news[2] if isinstance(item, Queued)] == [Queued(2), Queued(1)]
+
+
+def test_held_to_a_schema_beside_others(new_engine: NewEngine, reference: Reference) -> None:
+    engine = new_engine()
+    schema = {"type": "object", "properties": {"n": {"type": "integer"}, "to": {"enum": ["ai", "bạn"]}}}
+    schema |= {"required": ["n", "to"], "additionalProperties": False}
+    prompts = [prompt_of(length) for length in (30, 12, 25, 21)]
+
+    def held(prompt: list[int]) -> Answer:
+        return ask(engine, prompt, schema=json.dumps(schema), max_tokens=60, temperature=0.9, seed=len(prompt))
+
+    with ThreadPoolExecutor(4) as threads:
+        bound = [threads.submit(held, prompt) for prompt in prompts[:2]]
+        free = [threads.submit(ask, engine, prompt, max_tokens=60) for prompt in prompts[2:]]
+        for job in bound:
+            content = json.loads(job.result(60).text)
+            assert list(content) == ["n", "to"]
+            assert content["to"] in {"ai", "bạn"}
+            assert job.result().last.finish_reason is FinishReason.STOP
+        for job, prompt in zip(free, prompts[2:], strict=True):
+            check(reference, job.result(60), prompt, 60)
 
 
 def test_logprobs_and_score(new_engine: NewEngine, reference: Reference) -> None:

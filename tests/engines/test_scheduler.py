@@ -7,11 +7,11 @@ import random
 import pytest
 
 from playground.domain import SamplingParams
-from playground.engines.detokenizer import TokenTable
+from playground.engines.detokenizer import TokenTable, Vocabulary
 from playground.engines.kv_cache import KVCache
 from playground.engines.reading import Scores
 from playground.engines.scheduler import MIN_SHARED_TOKENS, Scheduler
-from playground.engines.sequence import Event, Row, Sequence, Vocabulary
+from playground.engines.sequence import Event, Row, Sequence
 from tests.engines.conftest import make_tokenizer
 
 VOCABULARY = Vocabulary(TokenTable(make_tokenizer()), frozenset(), 400)

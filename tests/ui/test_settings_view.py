@@ -31,6 +31,7 @@ def test_every_sampling_parameter_has_a_field_except_those_of_the_api() -> None:
         "logprobs",
         "presence_penalty",
         "frequency_penalty",
+        "schema",
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
@@ -10,8 +11,8 @@ from typing import Any
 from playground.domain import SamplingParams
 from playground.engines.contract import Prompt
 
-# Without these there is no request; whatever else a server names in a refusal can be left out.
-_NEEDED = frozenset({"model", "messages", "stream"})
+# Without these it is another request; whatever else a server names in a refusal can be left out.
+_NEEDED = frozenset({"model", "messages", "stream", "response_format"})
 _OLD_LIMIT, _NEW_LIMIT = "max_tokens", "max_completion_tokens"
 _UNSUPPORTED = re.compile(
     r"n[o']t support|unsupported|unrecogni[sz]ed|unexpected|unknown|not permitted|not allowed|extra (?:inputs|fields)",
@@ -57,9 +58,16 @@ def build_body(asked: Asked, model: str, left_out: Collection[str]) -> dict[str,
         "stop": (list(params.stop), bool(params.stop)),
         "logprobs": (True, params.logprobs is not None),
         "top_logprobs": (params.logprobs, bool(params.logprobs)),
+        "response_format": (_form(params.schema), params.schema is not None),
     }
     body |= {name: value for name, (value, used) in wanted.items() if used}
     return {name: value for name, value in body.items() if name not in left_out}
+
+
+def _form(schema: str | None) -> dict[str, Any]:
+    """How OpenAI, vLLM, SGLang, llama.cpp and TGI are asked to hold an answer to a schema."""
+    named = {"name": "answer", "strict": True, "schema": json.loads(schema or "{}")}
+    return {"type": "json_schema", "json_schema": named}
 
 
 def named_parameters(body: Mapping[str, Any], complaint: object) -> frozenset[str]:

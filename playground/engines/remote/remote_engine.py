@@ -40,7 +40,7 @@ class RemoteEngine:
     def __init__(self, spec: ModelSpec, limits: Limits, rounds: int, concurrent: int) -> None:
         keys = [_key(spec, server.key_env) for server in spec.servers]
         self._name = spec.name
-        self._capabilities = Capabilities(spec.context_length, logprobs=True, concurrent=concurrent)
+        self._capabilities = Capabilities(spec.context_length, logprobs=True, concurrent=concurrent, schemas=True)
         self._replicas = tuple(
             Replica(server, server.model or spec.id, Connection(server, key, limits.connect))
             for server, key in zip(spec.servers, keys, strict=True)

@@ -12,7 +12,7 @@ import pytest
 from playground.domain import FinishReason, Loading, SamplingParams, Stage, Usage
 from playground.engines.contract import Delta, Engine, EngineOptions, Replicated
 from playground.engines.registry import kind_of
-from playground.errors import EngineError, ModelLoadError
+from playground.errors import EngineError, InvalidRequest, ModelLoadError
 from tests.engines.remote.conftest import PROMPT, ask, remote_spec, until
 from tests.engines.remote.scripted_server import HEAD, ScriptedServer, answer, event, piece, refusal
 
@@ -68,6 +68,20 @@ def test_every_sampling_parameter_is_sent(serve: Serve, connect: Connect) -> Non
         "seed": 0,
     }
     assert (body["stop"], body["logprobs"], body["top_logprobs"]) == (["###"], True, 2)
+
+
+def test_a_schema_is_handed_on_and_never_left_out(serve: Serve, connect: Connect) -> None:
+    server = serve(answer("[1]"), refusal(400, {"error": {"message": "response_format is not supported"}}))
+    engine = connect(server)
+    assert engine.capabilities.schemas
+    assert ask(engine, schema='{"type": "array", "title": "Số"}').text == "[1]"
+    assert server.posts[0].body["response_format"] == {
+        "type": "json_schema",
+        "json_schema": {"name": "answer", "strict": True, "schema": {"type": "array", "title": "Số"}},
+    }
+    with pytest.raises(InvalidRequest):
+        ask(engine, schema="{}")
+    assert cast("Any", engine).servers()[0].left_out == ()
 
 
 def test_a_row_without_a_model_name_asks_for_its_id(serve: Serve, connect: Connect) -> None:
