@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import signal
 import socket
@@ -49,11 +50,15 @@ def keep_log(settings: Settings) -> None:
 
 def build_app(services: Services, space: Space | None = None) -> FastAPI:
     """The pages, and the API beside them, as one ASGI application. Must be called where no event loop runs."""
-    from playground.api.routes import PREFIX, create_api  # noqa: PLC0415
+    from playground.api.doors import Doors  # noqa: PLC0415
+    from playground.api.routes import PREFIX  # noqa: PLC0415
     from playground.ui.app import create_app  # noqa: PLC0415
+    from playground.ui.endpoints import mount_endpoints  # noqa: PLC0415
 
     app = create_app(services, space)
-    app.mount(PREFIX, create_api(services))
+    doors = Doors(services)
+    app.mount(PREFIX, doors.api)
+    asyncio.run(mount_endpoints(app, doors.run_tool, doors.guard, doors.routes))  # a loop, as in `create_app`
     return app
 
 
