@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import signal
 import socket
@@ -53,7 +54,8 @@ def build_app(services: Services, space: Space | None = None, ending: Ending | N
     """
     from starlette.middleware.cors import CORSMiddleware  # noqa: PLC0415
 
-    from playground.api.routes import PREFIX, create_api  # noqa: PLC0415
+    from playground.api.doors import Doors  # noqa: PLC0415
+    from playground.api.routes import PREFIX  # noqa: PLC0415
     from playground.front_door import FrontDoor, allowed_origins, trusted_proxies  # noqa: PLC0415
     from playground.operation.access import Reader  # noqa: PLC0415
     from playground.operation.ending import Ending  # noqa: PLC0415
@@ -61,11 +63,14 @@ def build_app(services: Services, space: Space | None = None, ending: Ending | N
     from playground.operation.readiness import Readiness  # noqa: PLC0415
     from playground.operation.requests import Reception  # noqa: PLC0415
     from playground.ui.app import create_app  # noqa: PLC0415
+    from playground.ui.endpoints import mount_endpoints  # noqa: PLC0415
 
     ending, settings = ending or Ending(), services.settings
     origins, proxies = allowed_origins(settings, space), trusted_proxies(settings, space)
     app = create_app(services, space)
-    app.mount(PREFIX, create_api(services))
+    doors = Doors(services)
+    app.mount(PREFIX, doors.api)
+    asyncio.run(mount_endpoints(app, doors.run_tool, doors.guard, doors.routes))  # a loop, as in `create_app`
     # Before all others: nothing that is mounted at the root shall answer in their place.
     app.router.routes[:0] = health_routes(Readiness(services, ending), services.metrics, Reader(settings))
     # Without this one Gradio answers for itself, and lets pages of every site read it, credentials included.

@@ -18,6 +18,7 @@ from playground.ui.arena.downloads import download_routes
 from playground.ui.arena.page import build_arena
 from playground.ui.asker import AskerContext
 from playground.ui.assets import asset_routes
+from playground.ui.endpoints import CLOSED
 from playground.ui.exports import ROOT as EXPORTS
 from playground.ui.exports import export_routes
 from playground.ui.layout import build_page
@@ -92,13 +93,7 @@ def _mount(app: FastAPI, page: gr.Blocks, path: str, language: Language) -> None
         path=path,
         i18n=gr.I18n(en=dict(words.gradio)),
         theme=build_theme(),
-        footer_links=[],
-        run_history=False,
-        ssr_mode=False,
-        show_error=False,
-        pwa=False,
-        enable_monitoring=False,
-        mcp_server=False,
+        **CLOSED,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import socket
@@ -19,10 +20,12 @@ import uvicorn
 from fastapi import FastAPI
 from openai import OpenAI
 
-from playground.api.routes import PREFIX, create_api
+from playground.api.doors import Doors
+from playground.api.routes import PREFIX
 from playground.config import Settings
 from playground.server import build_app
 from playground.services import Services, build
+from playground.ui.endpoints import mount_endpoints
 from tests.catalogue import write_models
 
 OUTPUT_ONLY = """
@@ -48,6 +51,7 @@ class Site:
 
     services: Services
     address: str
+    app: FastAPI
     clients: list[OpenAI] = field(default_factory=list)
 
     def openai(self, key: str = "none", **options: Any) -> OpenAI:
@@ -103,8 +107,8 @@ def settings_in(folder: Path, policy: str = OUTPUT_ONLY, **changes: Any) -> Sett
 
 
 @contextlib.contextmanager
-def served(settings: Settings, *, pages: bool = False) -> Iterator[Site]:
-    """The API on a free port, or the whole app."""
+def served(settings: Settings, *, pages: bool = False, endpoints: bool = False) -> Iterator[Site]:
+    """The API on a free port, with the named endpoints or without, or the whole app."""
     services = build(settings)
     try:
         with warnings.catch_warnings(), socket.create_server(("127.0.0.1", 0)) as listener:
@@ -113,13 +117,16 @@ def served(settings: Settings, *, pages: bool = False) -> Iterator[Site]:
                 app = build_app(services)
             else:
                 app = FastAPI()
-                app.mount(PREFIX, create_api(services))
+                doors = Doors(services)
+                app.mount(PREFIX, doors.api)
+                if endpoints:
+                    asyncio.run(mount_endpoints(app, doors.run_tool, doors.guard, doors.routes))
             server = uvicorn.Server(uvicorn.Config(app, log_config=None, ws="none", timeout_graceful_shutdown=3))
             thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
             thread.start()
             try:
                 until(lambda: server.started)
-                site = Site(services, f"http://127.0.0.1:{listener.getsockname()[1]}")
+                site = Site(services, f"http://127.0.0.1:{listener.getsockname()[1]}", app)
                 yield site
                 for client in site.clients:
                     client.close()
@@ -146,3 +153,10 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., Site]]:
 
     with contextlib.ExitStack() as stack:
         yield begin
+
+
+@pytest.fixture
+def serve_endpoints(tmp_path: Path) -> Iterator[Callable[..., Site]]:
+    """Serve the API and the named endpoints with other settings."""
+    with contextlib.ExitStack() as stack:
+        yield lambda **changes: stack.enter_context(served(settings_in(tmp_path, **changes), endpoints=True))

@@ -87,6 +87,11 @@ def _found(scene: Scene) -> str:
     return repr([chat.conversations(OWNER, word) for word in words if len(word) > 3])
 
 
+def json_words(text: str) -> str:
+    """The same with what JSON writes as escapes, read: words must be found however they are written."""
+    return text + re.sub(r"\\u([0-9a-f]{4})|\\n", lambda found: chr(int(found[1], 16)) if found[1] else "\n", text)
+
+
 EXITS = (
     Exit("answer stream", lambda scene: _events(scene, TextDelta), ("event:TextDelta",)),
     Exit("tokens", lambda scene: "\n".join(scene.tokens), ("event:TokenScores",)),
@@ -94,6 +99,12 @@ EXITS = (
     Exit("api, streamed", lambda scene: scene.api["streamed"].decode(), page=True),
     Exit(
         "api, other", lambda scene: scene.api["other"].decode(), ("route:POST /v1/moderations",), "no words", page=True
+    ),
+    Exit(
+        "endpoints and tools",
+        lambda scene: json_words(scene.api["tools"].decode()),
+        (r"route:\w+ /gradio_api/(queue/(join|data)|call/.*|mcp/?)",),
+        page=True,
     ),
     Exit("reasoning stream", lambda scene: _events(scene, ReasoningDelta), ("event:ReasoningDelta",)),
     Exit(
@@ -160,6 +171,8 @@ WORDLESS = {
     "command:keys .*": "keys by name",
     "route:(GET|POST) /workbench/(login|logout)": "a form, and where it leads",
     r"route:\w+ /static/.*": "the same files for everybody",
+    r"route:GET /(config|gradio_api/info)/?": "how the three endpoints are called",
+    r"route:\w+ /gradio_api/(cancel|reset/?|heartbeat/.*)": "signs of life of the endpoints' clients",
     r"route:\w+ (/workbench|/arena)?/\{language\}/(theme.css|(assets|static|svelte)/.*)": (
         "the same files for everybody"
     ),

@@ -15,6 +15,7 @@ from playground.commands.program import build_parser
 from playground.domain import ChatEvent
 from playground.services import Services
 from playground.storage.schema import metadata
+from playground.ui.endpoints import Named
 from playground.ui.page import ARENAS, MOUNTS, OPEN, WORKBENCHES
 
 _FILLED = {"api_name": "predict"}
@@ -63,6 +64,11 @@ def routes(app: Any) -> set[str]:
 def _walk(routes: Iterable[Any], before: str) -> Iterator[tuple[str, str]]:
     for route in routes:
         path = before + getattr(route, "path", "")
+        if isinstance(getattr(route, "app", None), Named):
+            yield from (
+                (method, below) for method, below in _walk(route.app.routes, path) if Named.opens(_filled(below))
+            )
+            continue
         inner = getattr(route, "original_router", None) or getattr(route, "app", None)
         below = getattr(inner, "routes", None)
         if below:
@@ -74,18 +80,29 @@ def _walk(routes: Iterable[Any], before: str) -> Iterator[tuple[str, str]]:
 
 
 def _open(path: str) -> bool:
-    filled = re.sub(r"\{(\w+)(?::\w+)?\}", lambda part: _FILLED.get(part[1], "x"), path)
+    filled = _filled(path)
     return not filled.startswith((*MOUNTS, *WORKBENCHES, *ARENAS)) or OPEN.fullmatch(filled) is not None
+
+
+def _filled(path: str) -> str:
+    called = "chat" if path.startswith("/gradio_api/call") else _FILLED["api_name"]
+    return re.sub(r"\{(\w+)(?::\w+)?\}", lambda part: called if part[1] == "api_name" else "x", path)
+
+
+def pages_of(app: Any) -> dict[str, Any]:
+    """Every page that Gradio serves, by its path."""
+    mounts = [route for route in app.routes if isinstance(route, Mount)]
+    return {mount.path: mount.app.get_blocks() for mount in mounts if hasattr(mount.app, "get_blocks")}
 
 
 def listeners(app: Any) -> dict[tuple[str, int], str]:
     """The listeners of all pages that reach the server: (page, number) -> name."""
     found = {}
-    for route in app.routes:
-        page = {"/en": "page", "/workbench/en": "workbench", "/arena/en": "arena"}.get(getattr(route, "path", ""))
+    for path, blocks in pages_of(app).items():
+        page = {"/en": "page", "/workbench/en": "workbench", "/arena/en": "arena"}.get(path)
         if page is None:
             continue
-        config = route.app.get_blocks().config
+        config = blocks.config
         names = {part["id"]: part["props"].get("elem_id") or str(part["id"]) for part in config["components"]}
         for dependency in config["dependencies"]:
             if dependency["backend_fn"]:
