@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from playground.domain import Direction, Language
 from playground.moderation.contract import Moderator, OutputGuard
@@ -18,6 +18,7 @@ class Mask:
     """Screens texts that end here; `new_guard` makes the guard of an answer to the same question."""
 
     new_guard: Callable[[], OutputGuard]
+    _alone: dict[str, bool] = field(default_factory=dict)  # texts by themselves, as they were judged
 
     def clears(self, before: str, text: str) -> bool:
         """Whether `text` may be shown after `before`, which was cleared. What would be covered may not.
@@ -29,11 +30,14 @@ class Mask:
         tail = before[-_WINDOW:]
         if len(before) > _WINDOW:
             tail = tail[tail.find(" ") + 1 :]
-        within = before[-1:].isalnum() and text[0].isalnum()
-        return self._clear(tail + text) and not (within and not self._clear(text))
+        if self.cleared(tail + text) != tail + text:
+            return False
+        return not (before[-1:].isalnum() and text[0].isalnum()) or self._clears_alone(text)
 
-    def _clear(self, text: str) -> bool:
-        return self.cleared(text) == text
+    def _clears_alone(self, text: str) -> bool:
+        if text not in self._alone:
+            self._alone[text] = self.cleared(text) == text
+        return self._alone[text]
 
     def cleared(self, text: str) -> str:
         """What of a whole text may be shown: all of it, or what comes before the place where the gate stops it."""

@@ -162,12 +162,15 @@ class VoteStore:
         return None if row is None else Vote.of(row)
 
     def changed_since(self, moment: datetime | None) -> Iterator[list[CastRow]]:
-        """The votes that were cast or changed at that moment or later (None: all), oldest first, many at a time."""
+        """The votes that were cast or changed after that moment (None: all), oldest first, many at a time.
+
+        No two writes have the same moment, see `_later_than_all`; all votes of a file have one.
+        """
         plain = [votes.c[name] for name in CastRow._fields[:-2]]
         styles = [votes.c[side]["style"].label(f"style_{side[-1]}") for side in ("side_a", "side_b")]
         found = select(*plain, *styles).order_by(votes.c.created_at, votes.c.id)
         if moment is not None:
-            found = found.where(votes.c.changed_at >= moment)
+            found = found.where(votes.c.changed_at > moment)
         with self._database.read() as connection:
             for part in connection.execute(found).partitions(_AT_ONCE):
                 yield [CastRow(*row) for row in part]

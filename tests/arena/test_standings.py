@@ -104,6 +104,20 @@ def test_what_changed_is_read_again_and_nothing_else(store: VoteStore) -> None:
     assert sum(standings.kinds().values()) == 20
 
 
+def test_a_file_of_votes_is_read_once(store: VoteStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    store.add([replace(vote, comparison_id=None, imported=True) for vote in ballots(50)])
+    standings = Standings(store)
+    assert sum(standings.kinds().values()) == 50
+    read: list[int] = []
+    changed_since = store.changed_since
+    monkeypatch.setattr(
+        store, "changed_since", lambda moment: (read.append(len(part)) or part for part in changed_since(moment))
+    )
+    store.cast(ballots(51)[50])
+    assert sum(standings.kinds().values()) == 51
+    assert read == [1]
+
+
 def test_votes_made_earlier_and_kept_later_count(store: VoteStore) -> None:
     before = utc_now() - timedelta(minutes=5)
     cast(store, ballots(10))
