@@ -32,9 +32,7 @@ class Doors:
 
     def guard(self, app: ASGIApp) -> ASGIApp:
         """The same entrance as that of `/v1`, for another application."""
-        settings = self._services.settings
-        doorkeeper = Doorkeeper(settings, self._services.keys)
-        return Entrance(app, doorkeeper, most_bytes=settings.api_max_body_kb * 1024)
+        return Entrance(app, Doorkeeper(self._services.settings, self._services.keys))
 
     def run_tool(self, name: str, request: Request, arguments: dict[str, Any]) -> Snapshots:
         """Have a tool do something for whoever was let in with this request."""
