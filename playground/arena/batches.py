@@ -16,6 +16,8 @@ from playground.storage.duels import KeptDuel, Tally
 
 MOST_QUESTIONS = 500
 MOST_MODELS = 6
+CLOSE_SECONDS = 10.0
+"""How long the end of the server waits for the answers of a batch; what is left ends with all other answers."""
 Stage = Literal["checking", "asking", "halting", "open", "answered"]
 
 
@@ -115,12 +117,12 @@ class Batches:
         return [_worked_on(one, job) if one.id == job.duel.id else one for one in found]
 
     def close(self) -> None:
-        """Halt, and wait until the answers that were being written have ended."""
+        """Halt, and wait for a while until the answers that were being written have ended."""
         with self._lock:
             job = self._job
         if job is not None:
             job.halted.set()
-            job.join()
+            job.join(CLOSE_SECONDS)
 
     def _work(self, job: _Job) -> None:
         with self._lock:

@@ -10,23 +10,12 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from playground.arena.contract import ComparisonView, Winner
+from playground.arena.contract import ComparisonView
 from playground.arena.parts import ArenaParts
-from playground.arena.sight import comparison_of
 from playground.errors import InvalidRequest, UnknownModel
-from playground.storage.duels import Tally
+from playground.storage.duels import GradedPair, Tally
 
 MOST_SHOWN = 200
-
-
-@dataclass(frozen=True, slots=True)
-class Graded:
-    """A pair whose models are known: their ids, left and right, and the vote."""
-
-    id: str
-    title: str
-    models: tuple[str, str]
-    winner: Winner
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +39,7 @@ class Queue:
     duel_id: str
     tally: Tally
     scores: tuple[Score, ...] = ()
-    graded: tuple[Graded, ...] = ()
+    graded: tuple[GradedPair, ...] = ()
 
 
 class Grading:
@@ -105,22 +94,17 @@ class Grading:
         """Show the names in all pairs that `owner` graded; their votes are final then."""
         self._forget(self._parts.duels.reveal(owner, duel_id))
 
-    def queue(self, owner: str, duel_id: str) -> Queue:
-        """How far `owner` is with a batch."""
+    def queue(self, owner: str, duel_id: str, *, results: bool = True) -> Queue:
+        """How far `owner` is with a batch, with the results of what may be told or without."""
         self._parts.duels.get(duel_id)
         tally = self._parts.duels.tallies(owner, [duel_id])[duel_id]
-        if tally.mine == tally.hidden:
+        if tally.mine == tally.hidden or not results:
             return Queue(duel_id, tally)
-        graded = [self._graded(owner, pair_id) for pair_id in self._parts.duels.revealed(owner, duel_id)]
+        graded = self._parts.duels.revealed(owner, duel_id)
         return Queue(duel_id, tally, _scores(graded), tuple(graded[-MOST_SHOWN:]))
 
-    def _graded(self, owner: str, pair_id: str) -> Graded:
-        comparison = comparison_of(self._parts.comparisons.get(owner, pair_id))
-        left, right = comparison.sides
-        return Graded(pair_id, comparison.title, (left.model_id, right.model_id), comparison.winner or "tie")
 
-
-def _scores(graded: Iterable[Graded]) -> tuple[Score, ...]:
+def _scores(graded: Iterable[GradedPair]) -> tuple[Score, ...]:
     """Those who won most first."""
     counts: dict[str, Counter[str]] = {}
     for pair in graded:
@@ -132,7 +116,7 @@ def _scores(graded: Iterable[Graded]) -> tuple[Score, ...]:
     return tuple(sorted(scores, key=lambda score: (score.losses - score.wins, score.model_id)))
 
 
-def _fate(winner: Winner, at: int) -> str:
+def _fate(winner: str, at: int) -> str:
     """What a vote says of the model on the left (0) or on the right (1)."""
     decided = {"tie": "tie", "tie (bothbad)": "bad"}
     return decided.get(winner) or ("win" if winner == ("model_a", "model_b")[at] else "loss")

@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, RowMapping, Select, and_, case, func, inse
 from playground.domain import FinishReason, utc_now
 from playground.errors import UnknownConversation
 from playground.storage.database import Database
-from playground.storage.schema import comparisons, conversations, duels, messages
+from playground.storage.schema import comparison_sides, comparisons, conversations, duels, messages
 
 MOST_LISTED = 100
 CLAIM_TIME = timedelta(minutes=30)
@@ -52,6 +52,16 @@ class Tally:
     left: int = 0
     mine: int = 0
     hidden: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class GradedPair:
+    """A pair with its grade: the models left and right, and the vote."""
+
+    id: str
+    title: str
+    models: tuple[str, str]
+    winner: str
 
 
 class DuelStore:
@@ -137,7 +147,7 @@ class DuelStore:
         free = select(comparisons.c.id).where(chosen, _given_to(owner))
         with self._database.write(alone="batches") as connection:
             found = connection.scalar(mine.order_by(comparisons.c.updated_at.desc()).limit(1)) or connection.scalar(
-                free.order_by(comparisons.c.updated_at, comparisons.c.id).limit(1)
+                free.order_by(comparisons.c.updated_at, comparisons.c.id).limit(1).with_for_update(skip_locked=True)
             )
             if found is not None:
                 taken = update(comparisons).where(comparisons.c.id == found)
@@ -155,23 +165,34 @@ class DuelStore:
 
     def last_graded(self, owner: str, duel_id: str) -> str | None:
         """The id of the pair that `owner` graded last in a batch, while its models are hidden; None without one."""
-        hidden = _graded_by(owner, duel_id, comparisons.c.revealed.is_(False))
+        hidden = select(comparisons.c.id).where(_graded_by(owner, duel_id), comparisons.c.revealed.is_(False))
         with self._database.read() as connection:
             return connection.scalar(hidden.order_by(comparisons.c.updated_at.desc()).limit(1))
 
     def reveal(self, owner: str, duel_id: str) -> list[str]:
         """Show the models of all pairs that `owner` graded in a batch; returns their ids."""
+        hidden = and_(_graded_by(owner, duel_id), comparisons.c.revealed.is_(False))
         with self._database.write() as connection:
-            found = list(connection.scalars(_graded_by(owner, duel_id, comparisons.c.revealed.is_(False))))
-            mine = and_(comparisons.c.batch == duel_id, comparisons.c.owner == owner, comparisons.c.winner.is_not(None))
-            connection.execute(update(comparisons).where(mine).values(revealed=True))
+            found = list(connection.scalars(select(comparisons.c.id).where(hidden)))
+            connection.execute(update(comparisons).where(hidden).values(revealed=True))
         return found
 
-    def revealed(self, owner: str, duel_id: str) -> list[str]:
-        """The ids of the pairs that `owner` graded in a batch and whose models were shown, in order of grading."""
-        shown = _graded_by(owner, duel_id, comparisons.c.revealed)
+    def revealed(self, owner: str, duel_id: str) -> list[GradedPair]:
+        """The pairs that `owner` graded in a batch and whose models were shown, in order of grading."""
+        columns = (comparisons.c.id, comparisons.c.title, comparisons.c.winner, conversations.c.model_id)
+        shown = (
+            select(*columns)
+            .join(comparison_sides, comparison_sides.c.comparison_id == comparisons.c.id)
+            .join(conversations, conversations.c.id == comparison_sides.c.conversation_id)
+            .where(_graded_by(owner, duel_id), comparisons.c.revealed)
+            .order_by(comparisons.c.updated_at, comparisons.c.id, comparison_sides.c.position)
+        )
         with self._database.read() as connection:
-            return list(connection.scalars(shown.order_by(comparisons.c.updated_at, comparisons.c.id)))
+            rows = connection.execute(shown).all()
+        return [
+            GradedPair(left.id, left.title, (left.model_id or "", right.model_id or ""), left.winner or "")
+            for left, right in zip(rows[::2], rows[1::2], strict=True)
+        ]
 
 
 def _given_to(owner: str) -> ColumnElement[bool]:
@@ -180,9 +201,8 @@ def _given_to(owner: str) -> ColumnElement[bool]:
     return and_(comparisons.c.winner.is_(None), or_(comparisons.c.owner.in_(("", owner)), late))
 
 
-def _graded_by(owner: str, duel_id: str, more: ColumnElement[bool]) -> Select[str]:
-    mine = and_(comparisons.c.batch == duel_id, comparisons.c.owner == owner, comparisons.c.winner.is_not(None))
-    return select(comparisons.c.id).where(mine, more)
+def _graded_by(owner: str, duel_id: str) -> ColumnElement[bool]:
+    return and_(comparisons.c.batch == duel_id, comparisons.c.owner == owner, comparisons.c.winner.is_not(None))
 
 
 def _count(condition: ColumnElement[bool]) -> ColumnElement[int]:

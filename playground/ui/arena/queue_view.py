@@ -113,7 +113,7 @@ def _at_next(view: ArenaView, grading: Grading) -> ArenaView:
 
 
 def _with(view: ArenaView, grading: Grading, pair: ComparisonView | None) -> ArenaView:
-    return replace(view, pair=pair, queue=grading.queue(view.owner, view.duel))
+    return replace(view, pair=pair, queue=grading.queue(view.owner, view.duel, results=pair is None))
 
 
 def queue_view(view: ArenaView, catalog: Catalog, words: Words) -> dict[str, object]:
@@ -152,7 +152,7 @@ def _question(pair: ComparisonView) -> str:
 def _end(queue: Queue, catalog: Catalog, words: Words, notice: Notice | None) -> QueueView:
     tally = queue.tally
     names = {score.model_id: model_name(score.model_id, catalog) for score in queue.scores}
-    buttons = {winner: button for button, winner in WINNERS.items()}
+    buttons: dict[str, str] = {winner: button for button, winner in WINNERS.items()}
     lines = tuple(
         Line(
             pair.id,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import pytest
+from playwright.sync_api import FilePayload
 
 from benchmarks.served import Served, serve
 from tests.e2e.test_accessibility import violations
@@ -76,6 +77,36 @@ def counted(tab: Tab) -> None:
     tab.page.click(".method summary")
 
 
+def beginning(tab: Tab) -> None:
+    tab.page.click("#tab-duels")
+    tab.page.wait_for_selector(".desk-form")
+    tab.page.click(".models-more summary")
+
+
+def grading(tab: Tab) -> None:
+    beginning(tab)
+    asked = f"What is a token?\nIn {tab.page.locator('html').get_attribute('lang')}?\n"  # a batch for each visitor
+    questions = FilePayload(name="questions.txt", mimeType="text/plain", buffer=asked.encode())
+    tab.page.set_input_files("#duel-file", questions)
+    for model in ("pip", "echo"):
+        tab.page.click(f".model-chips [data-id={model}]")
+    tab.page.click("#duel-begin")
+    tab.page.click(".batch [data-act=grade]")
+    tab.page.wait_for_selector("html[data-phase=grading] .vote-tie:not([disabled])")
+
+
+def graded(tab: Tab) -> None:
+    grading(tab)
+    tab.page.keyboard.press("3")
+    tab.page.click("#queue-reveal")
+    tab.page.wait_for_selector(".lines .line")
+
+
+def remembered(tab: Tab) -> None:
+    tab.page.click("#history-toggle")
+    tab.page.wait_for_selector(".history .conversation")
+
+
 STATES: dict[str, Callable[[Tab], None]] = {
     "empty": lambda _: None,
     "choosing": choosing,
@@ -85,6 +116,10 @@ STATES: dict[str, Callable[[Tab], None]] = {
     "battling": battling,
     "voted": voted,
     "counted": counted,
+    "beginning": beginning,
+    "grading": grading,
+    "graded": graded,
+    "remembered": remembered,
 }
 
 

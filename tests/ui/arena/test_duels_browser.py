@@ -2,44 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from benchmarks.served import Served, serve
-from tests.catalogue import write_models
+from benchmarks.served import Served
 from tests.ui.arena.test_arena_browser import TOO_SMALL, answer, enter, finished
-from tests.ui.browser import PHONE, Browser, Tab, launched
+from tests.ui.browser import PHONE, Browser, Tab
 
 pytestmark = pytest.mark.browser
 
 QUESTIONS = '{"prompt": "What is a token?"}\n{"prompt": "<b>Bold</b> question"}\n{"prompt": "Third one"}\n'
 DESK = "/arena/en/?tab=duels"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with launched() as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
-def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two that say the question, and one that takes its time over it."""
-    rows: dict[str, dict[str, object]] = {
-        "parrot": {},
-        "mirror": {},
-        "unhurried": {"engine_options": {"piece_chars": 1, "delay_seconds": 0.2}},
-    }
-    return write_models(tmp_path_factory.mktemp("models") / "models.toml", rows)
-
-
-@pytest.fixture(scope="module")
-def app(models: Path) -> Iterator[Served]:
-    with serve("--models-file", str(models), "--max-models", "4") as served:
-        yield served
-        assert "Traceback" not in served.log.read_text(encoding="utf-8")
 
 
 def desk(tab: Tab, path: str = DESK) -> Tab:
@@ -66,10 +40,10 @@ def press(tab: Tab, key: str, place: str) -> None:
     )
 
 
-def test_a_batch_from_a_file_is_graded_by_keyboard_alone(browser: Browser, app: Served, tmp_path: Path) -> None:
+def test_a_batch_from_a_file_is_graded_by_keyboard_alone(browser: Browser, hall: Served, tmp_path: Path) -> None:
     file = tmp_path / "questions.jsonl"
     file.write_text(QUESTIONS, encoding="utf-8")
-    with browser.tab(app) as tab:
+    with browser.tab(hall) as tab:
         desk(tab)
         assert tab.page.is_disabled("#duel-begin")
         begin(tab, file, "parrot", "mirror")
@@ -121,13 +95,14 @@ def test_a_batch_from_a_file_is_graded_by_keyboard_alone(browser: Browser, app: 
         assert tab.overflow() == 0
 
 
+@pytest.mark.extended
 def test_a_batch_is_stopped_and_gone_on_with_and_bad_files_are_told(
-    browser: Browser, app: Served, tmp_path: Path
+    browser: Browser, hall: Served, tmp_path: Path
 ) -> None:
     files = {"a.csv": "id,question\n1,Hello", "b.jsonl": '{"prompt": "Hi"}\nnonsense', "c.pdf": "%PDF", "d.txt": ""}
     for name, text in files.items():
         (tmp_path / name).write_text(text, encoding="utf-8")
-    with browser.tab(app) as tab:
+    with browser.tab(hall) as tab:
         desk(tab)
         for name, told in zip(files, ("column “prompt”", "Row 2", ".txt, .jsonl or .csv", "no question"), strict=True):
             begin(tab, tmp_path / name, "parrot", "unhurried")
@@ -147,8 +122,8 @@ def test_a_batch_is_stopped_and_gone_on_with_and_bad_files_are_told(
         tab.page.wait_for_selector(".batch [data-act=go_on]")
 
 
-def test_earlier_comparisons_are_opened_again_and_deleted_with_undo(browser: Browser, app: Served) -> None:
-    with browser.tab(app) as tab:
+def test_earlier_comparisons_are_opened_again_and_deleted_with_undo(browser: Browser, hall: Served) -> None:
+    with browser.tab(hall) as tab:
         enter(tab, "/arena/en/?models=parrot,mirror")
         for text in ("About apples", "About pears"):
             tab.write(text)
@@ -173,8 +148,8 @@ def test_earlier_comparisons_are_opened_again_and_deleted_with_undo(browser: Bro
         tab.page.wait_for_function("document.querySelector('#chat-0 .bot-row')?.innerText.includes('apples')")
 
 
-def test_an_unknown_tab_is_the_first_one_with_a_plain_notice(browser: Browser, app: Served) -> None:
-    with browser.tab(app) as tab:
+def test_an_unknown_tab_is_the_first_one_with_a_plain_notice(browser: Browser, hall: Served) -> None:
+    with browser.tab(hall) as tab:
         enter(tab, "/arena/en/?tab=nothing&models=parrot,mirror")
         tab.page.wait_for_selector("#notice .notice-stopped:has-text('no such part')")
         assert tab.page.locator("#tab-sides[aria-current]").count() == 1
@@ -183,10 +158,11 @@ def test_an_unknown_tab_is_the_first_one_with_a_plain_notice(browser: Browser, a
         assert "tab=" not in tab.page.url
 
 
-def test_a_phone_in_the_dark_grades_in_vietnamese(browser: Browser, app: Served, tmp_path: Path) -> None:
+@pytest.mark.extended
+def test_a_phone_in_the_dark_grades_in_vietnamese(browser: Browser, hall: Served, tmp_path: Path) -> None:
     file = tmp_path / "questions.txt"
     file.write_text("Thủ đô của Peru là gì?\nKể chuyện đi\n", encoding="utf-8")
-    with browser.tab(app, PHONE, color_scheme="dark", locale="vi") as tab:
+    with browser.tab(hall, PHONE, color_scheme="dark", locale="vi") as tab:
         desk(tab, "/arena/vi/?tab=duels")
         assert tab.overflow() == 0
         begin(tab, file, "parrot", "mirror")

@@ -27,7 +27,7 @@ QUESTIONS = ("What is a token?", "Xin chào bạn", "One more")
 
 
 @pytest.fixture
-def hall(services: Services) -> ArenaService:
+def house(services: Services) -> ArenaService:
     return services.arena
 
 
@@ -51,68 +51,68 @@ def pair_of(view: ArenaView) -> str:
 
 
 def test_a_batch_is_graded_to_its_end(
-    view: ArenaView, hall: ArenaService, duel: str, services: Services, words: Words
+    view: ArenaView, house: ArenaService, duel: str, services: Services, words: Words
 ) -> None:
-    view = queue_view.entered(view, hall.grading, duel)
+    view = queue_view.entered(view, house.grading, duel)
     assert (view.tab, view.hidden, view.shown) == ("duels", True, view.pair)
     seen = shown(view, services, words)
     assert (seen["phase"], seen["place"], seen["may"], seen["fraction"]) == ("grading", "1 of 3", ("skip",), 0.0)
     assert seen["question"] in QUESTIONS
     first = pair_of(view)
-    view = queue_view.graded(view, hall, words, "model_a", first)
+    view = queue_view.graded(view, house, words, "model_a", first)
     assert shown(view, services, words)["place"] == "2 of 3"
-    again = queue_view.graded(view, hall, words, "model_a", first)  # the same key once more
+    again = queue_view.graded(view, house, words, "model_a", first)  # the same key once more
     assert again == view
-    view = queue_view.undone(view, hall.grading)
+    view = queue_view.undone(view, house.grading)
     assert (pair_of(view), shown(view, services, words)["place"]) == (first, "1 of 3")
     for vote in ("model_a", "tie", "tie (bothbad)"):
-        view = queue_view.graded(view, hall, words, vote, pair_of(view))  # type: ignore[arg-type]
+        view = queue_view.graded(view, house, words, vote, pair_of(view))  # type: ignore[arg-type]
     told = shown(view, services, words)
     assert (told["phase"], told["may"], told["rest"], told["scores"]) == ("end", ("undo", "reveal"), 0, ())
     assert "3 of 3" in str(told["title"])
-    view = queue_view.revealed(view, hall.grading)
+    view = queue_view.revealed(view, house.grading)
     told = shown(view, services, words)
     assert (told["may"], len(told["lines"]), len(told["scores"])) == ((), 3, 2)  # type: ignore[arg-type]
     assert {line["vote"] for line in told["lines"]} == {"A is better", "Tie", "Both are bad"}  # type: ignore[attr-defined]
-    view = queue_view.looked(view, hall, first)
+    view = queue_view.looked(view, house, first)
     assert (view.hidden, shown(view, services, words)["phase"]) == (False, "looking")
-    view = queue_view.summed_up(view, hall.grading)
+    view = queue_view.summed_up(view, house.grading)
     assert shown(view, services, words)["phase"] == "end"
     assert compare_view.closed(view).duel == ""
 
 
-def test_skipping_everything_comes_round_again(view: ArenaView, hall: ArenaService, duel: str, words: Words) -> None:
-    view = queue_view.entered(view, hall.grading, duel)
+def test_skipping_everything_comes_round_again(view: ArenaView, house: ArenaService, duel: str, words: Words) -> None:
+    view = queue_view.entered(view, house.grading, duel)
     first = pair_of(view)
     seen = []
     for _ in QUESTIONS:
         seen.append(pair_of(view))
-        view = queue_view.skipped(view, hall.grading, words, pair_of(view))
+        view = queue_view.skipped(view, house.grading, words, pair_of(view))
         assert view.notice is None
     assert (len(set(seen)), pair_of(view)) == (3, first)
     for _ in range(2):
-        view = queue_view.graded(view, hall, words, "tie", pair_of(view))
-    view = queue_view.skipped(view, hall.grading, words, pair_of(view))
+        view = queue_view.graded(view, house, words, "tie", pair_of(view))
+    view = queue_view.skipped(view, house.grading, words, pair_of(view))
     assert view.notice is not None
     assert view.notice.title == words("duels.only_one")
-    assert queue_view.skipped(view, hall.grading, words, "f" * 32) == view
+    assert queue_view.skipped(view, house.grading, words, "f" * 32) == view
 
 
 def test_a_pair_that_went_to_somebody_else_is_not_lost(
-    view: ArenaView, hall: ArenaService, duel: str, words: Words
+    view: ArenaView, house: ArenaService, duel: str, words: Words
 ) -> None:
-    view = queue_view.entered(view, hall.grading, duel)
+    view = queue_view.entered(view, house.grading, duel)
     gone = pair_of(view)
-    hall.grading.skip(OWNER, gone)  # as if it had lain there for too long
-    taken = {hall.grading.next(other, duel) for other in ("b" * 32, "c" * 32)}
+    house.grading.skip(OWNER, gone)  # as if it had lain there for too long
+    taken = {house.grading.next(other, duel) for other in ("b" * 32, "c" * 32)}
     assert len(taken) == 2
-    last = hall.grading.next("d" * 32, duel)
+    last = house.grading.next("d" * 32, duel)
     assert last is not None
     assert last.comparison.id == gone
-    view = queue_view.graded(view, hall, words, "model_a", gone)
+    view = queue_view.graded(view, house, words, "model_a", gone)
     assert (view.pair, view.notice and view.notice.title) == (None, words("duels.gone"))
     with pytest.raises(UnknownConversation):
-        hall.view(OWNER, gone)
+        house.view(OWNER, gone)
 
 
 def test_nothing_is_told_of_batches_in_other_tabs(view: ArenaView, services: Services, words: Words) -> None:
@@ -121,10 +121,10 @@ def test_nothing_is_told_of_batches_in_other_tabs(view: ArenaView, services: Ser
     assert shown(empty, services, words)["title"] == words("duels.nothing_title")
 
 
-def test_a_pair_is_not_opened_as_a_comparison(view: ArenaView, hall: ArenaService, duel: str) -> None:
-    pair = pair_of(queue_view.entered(view, hall.grading, duel))
+def test_a_pair_is_not_opened_as_a_comparison(view: ArenaView, house: ArenaService, duel: str) -> None:
+    pair = pair_of(queue_view.entered(view, house.grading, duel))
     with pytest.raises(InvalidRequest, match="belongs to a batch"):
-        compare_view.opened(view, hall, pair)
+        compare_view.opened(view, house, pair)
 
 
 BATCH = Batch("d" * 32, ("pip", "echo"), 3, "answered", 6, 6, Tally(6, 3, 1, 2, 1, 1), datetime.now(UTC), 0, "What?")
