@@ -209,19 +209,19 @@ def chatting(app: Served, ledger: Ledger, number: int, stop: threading.Event) ->
 
 def voting(app: Served, ledger: Ledger, number: int, stop: threading.Event) -> None:
     """A person at the arena: asks two models and votes."""
-    del number
+    del number, stop
     with PageClient(app.address, root="/arena", query=f"models={BACKWARDS},{SLOW}") as visitor:
         visitor.ask(_sentence("arena"))
         if visitor.value("composer")["outcome"] != "taken":
-            ledger.count("voting: refused")
+            ledger.count("voting: question refused")
             return
         end = time.monotonic() + PATIENCE
-        while visitor.value("stage")["busy"] and time.monotonic() < end and not stop.is_set():
+        while visitor.value("stage")["busy"] and time.monotonic() < end:
             visitor.fire("stage", "follow")
         visitor.fire("stage", "vote", data={"winner": "tie"})
         stage = visitor.value("stage")
         voted = stage["ballot"]["chosen"] == "tie"
-        ledger.count(f"voting: {'voted' if voted else 'refused'}")
+        ledger.count(f"voting: {'voted' if voted else 'vote refused'}")
         if voted:
             with ledger.lock:
                 ledger.votes.add(stage["comparison"])

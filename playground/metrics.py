@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any, TypeVar, cast
 
 from prometheus_client import (
     CollectorRegistry,
@@ -27,6 +28,8 @@ from prometheus_client.registry import Collector
 from playground.chat.answering import Answered
 from playground.domain import Direction, Verdict
 from playground.engines.pool import LoadedModel
+
+M = TypeVar("M", Counter, Histogram)
 
 MOST_MODELS = 200
 _WAITS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0)
@@ -55,6 +58,7 @@ class Metrics:
         for collector in (ProcessCollector, PlatformCollector, GCCollector):
             collector(registry=self._registry)
         self._models: dict[str, str] = {}
+        self._children: dict[tuple[object, ...], Any] = {}
         self._measure_requests()
         self._measure_answers()
         self._measure_gate()
@@ -76,43 +80,43 @@ class Metrics:
     def ended(self, part: str, method: str, status: int, seconds: float) -> None:
         """A request was answered (`status` 0: it was not, for the client had gone), its last byte after `seconds`."""
         self._in_progress.dec()
-        self._requests.labels(part, method, str(status)).inc()
-        self._request_seconds.labels(part).observe(seconds)
+        self._child(self._requests, part, method, str(status)).inc()
+        self._child(self._request_seconds, part).observe(seconds)
 
     def answered(self, answer: Answered) -> None:
         """A run has ended."""
         model = self._model(answer.model_id)
-        self._answers.labels(model, answer.outcome).inc()
+        self._child(self._answers, model, answer.outcome).inc()
         usage, timings = answer.usage, answer.timings
         for kind, count in (
             ("prompt", usage.prompt_tokens),
             ("cached", usage.cached_tokens),
             ("completion", usage.completion_tokens),
         ):
-            self._tokens.labels(model, kind).inc(count)
+            self._child(self._tokens, model, kind).inc(count)
         self._queue_seconds.observe(timings.queued)
         if answer.first_token is not None:
-            self._first_token.labels(model).observe(answer.first_token)
+            self._child(self._first_token, model).observe(answer.first_token)
         if answer.first_text is not None:
-            self._first_text.labels(model).observe(answer.first_text)
+            self._child(self._first_text, model).observe(answer.first_text)
         speed = timings.tokens_per_second(usage.completion_tokens)
         if speed is not None:
-            self._speed.labels(model).observe(speed)
+            self._child(self._speed, model).observe(speed)
 
     def screened(self, direction: Direction, seconds: float) -> None:
         """The gate looked at a text, or at some more of a stream."""
-        self._gate_seconds.labels(direction.value).observe(seconds)
+        self._child(self._gate_seconds, direction.value).observe(seconds)
 
     def decided(self, verdict: Verdict) -> None:
         """The gate had something to say."""
         found = verdict.decisive
         category = "unavailable" if verdict.unavailable else found.finding.category if found is not None else "none"
         detector = found.finding.detector if found is not None else "none"
-        self._decisions.labels(verdict.direction.value, verdict.action.value, category, detector).inc()
+        self._child(self._decisions, verdict.direction.value, verdict.action.value, category, detector).inc()
 
     def storage_failed(self, name: str) -> None:
         """The database could not do its work."""
-        self._storage_errors.labels(name).inc()
+        self._child(self._storage_errors, name).inc()
 
     def _measure_requests(self) -> None:
         self._requests = self._counter("http_requests", "Requests answered.", "part", "method", "status")
@@ -140,6 +144,13 @@ class Metrics:
             "gate_decisions", "Verdicts that were recorded.", "direction", "action", "category", "detector"
         )
         self._gate_seconds = self._histogram("gate_seconds", "One look at a text or a stream.", _LOOKS, "direction")
+
+    def _child(self, metric: M, *labels: str) -> M:
+        """The part of a metric with these labels; it keeps them itself, but takes a lock to find them."""
+        known = self._children.get((metric, *labels))
+        if known is None:
+            known = self._children[metric, *labels] = metric.labels(*labels)
+        return cast("M", known)
 
     def _counter(self, name: str, text: str, *labels: str) -> Counter:
         return Counter(f"playground_{name}", text, labels, registry=self._registry)
