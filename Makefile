@@ -21,6 +21,7 @@ test: install-dev lint audit
 	PYTHONHASHSEED=0 $(BIN)/python -m pytest -n 3 --dist loadfile $(PYTEST_ARGS)
 
 test-extended: install-dev .venv/llama/.done .venv/zerogpu/.done
+	sh tests/install-servers.sh
 	$(BIN)/python -m pytest -m extended $(PYTEST_ARGS)
 	ZEROGPU_PACKAGE=$(CURDIR)/.venv/zerogpu LLAMA_PYTHON=$(CURDIR)/.venv/llama/bin/python $(BIN)/python -m pytest tests/extended $(PYTEST_ARGS)
 

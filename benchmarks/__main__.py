@@ -22,6 +22,7 @@ NAMES = (
     "cycles",
     "schemas",
     "leaderboard",
+    "shared",
     "gpu",
     "peers",
     "observing",

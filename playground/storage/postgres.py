@@ -6,13 +6,16 @@ REPEATABLE READ: one picture, as with SQLite.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import URL
+from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from playground.errors import ConfigError, DatabaseUnreachable, StorageError
 from playground.storage.backend import DURABLE
@@ -20,6 +23,8 @@ from playground.storage.backend import DURABLE
 CONNECTIONS = 20
 """Connections of one app process at most; the server's `max_connections` (100) must hold them all."""
 _KEPT = 5
+_IDLE_SECONDS = 2.0
+_USED = "used_at"
 _CONNECT_SECONDS = 5
 _SILENT_SECONDS = 15
 _LOCK_SECONDS = 5.0
@@ -110,11 +115,12 @@ class Postgres:
                 pool_size=_KEPT,
                 max_overflow=CONNECTIONS - _KEPT,
                 pool_timeout=_LOCK_SECONDS,
-                pool_pre_ping=True,
             )
         except ModuleNotFoundError as error:
             raise ConfigError("PostgreSQL needs a package: pip install 'psycopg[binary]', then start again.") from error
         event.listen(engine, "connect", _prepare)
+        event.listen(engine, "checkout", _try_out)
+        event.listen(engine, "checkin", _note_use)
         event.listen(engine, "begin", _begin)
         return engine
 
@@ -156,12 +162,31 @@ def _is_about_connection(error: BaseException) -> bool:
     return type(error).__name__ in {"OperationalError", "ConnectionTimeout"}
 
 
-def _prepare(connection: Any, _record: object) -> None:
+def _prepare(connection: Any, record: ConnectionPoolEntry) -> None:
     connection.autocommit = True
     with connection.cursor() as cursor:
         for statement in _PREPARE:
             cursor.execute(statement)
     connection.autocommit = False
+    _note_use(connection, record)
+
+
+def _note_use(_connection: Any, record: ConnectionPoolEntry) -> None:
+    record.info[_USED] = time.monotonic()
+
+
+def _try_out(connection: Any, record: ConnectionPoolEntry, _proxy: object) -> None:
+    """Whether the server is still behind a connection that lay idle; to ask each time would double the messages.
+
+    One that breaks while it is in use takes the idle ones with it: SQLAlchemy makes them anew.
+    """
+    if time.monotonic() - record.info[_USED] < _IDLE_SECONDS:
+        return
+    try:
+        connection.execute("SELECT 1")
+        connection.rollback()
+    except connection.OperationalError as error:
+        raise InvalidatePoolError from error
 
 
 def _begin(connection: Connection) -> None:
