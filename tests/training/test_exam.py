@@ -43,7 +43,7 @@ def test_language_is_told_by_words_that_are_no_names(text: str, expected: bool) 
 def test_a_word_is_garbled_that_nobody_said() -> None:
     assert strange_words(["A token is a small pieceword."], ["token?"]) == ("pieceword",)
     assert strange_words(["Your name is Zorblat, 12 + 3 = 15."], ["I am Zorblat"]) == ()
-    assert strange_words(["A toke\N{REPLACEMENT CHARACTER}n"], []) == ("toke", "n", "\N{REPLACEMENT CHARACTER}")
+    assert strange_words(["A zorb\N{REPLACEMENT CHARACTER}"], []) == ("zorb", "\N{REPLACEMENT CHARACTER}")
 
 
 def test_no_right_answer_is_garbled_or_in_the_wrong_language() -> None:

@@ -9,6 +9,7 @@ from functools import cache
 from training.chat import content
 
 FRAMES = (
+    "x",
     "The capital of is",
     "Thủ đô của là",
     "in Vietnamese is",
