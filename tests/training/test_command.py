@@ -13,7 +13,8 @@ def test_smoke_run_makes_a_checked_model_with_a_card(tmp_path: Path, capsys: pyt
     told = capsys.readouterr().out
     assert "tokens/s" in told
     assert f"fp32: {CHECKED_PROMPTS} of {CHECKED_PROMPTS} greedy answers" in told
-    assert "| talk_en | 2 |" in told
+    assert "| terms | vi | 2 |" in told
+    assert "fp32, temperature 0: in scope, all topics (en)" in told
     exported = {path.name for path in (tmp_path / "pip" / "fp32").iterdir()}
     assert {"model.onnx", "genai_config.json", "tokenizer.json", "chat_template.jinja"} <= exported
     assert "without the CLINC150 questions" in (tmp_path / "pip" / "README.md").read_text(encoding="utf-8")

@@ -7,7 +7,8 @@ import pytest
 
 from tests.training.wordings import declined_wordings, normalised, scope_wordings
 from training.chat import content
-from training.chat.evaluate import SETS, read_questions, right_answers
+from training.chat.exam import DIALOGUES, IN_SCOPE, OUTSIDE, SETS, read_questions, right_answers
+from training.chat.tally import EIGHT
 
 LANGUAGES = ("en", "vi")
 
@@ -82,6 +83,23 @@ def test_generator_cannot_word_the_exam() -> None:
     drawn = answered() | declined("en") | declined("vi")
     exam = {normalised(question.turns[-1]) for name in SETS for question in read_questions(name)}
     assert not exam & drawn
+
+
+def test_exam_is_as_large_as_promised() -> None:
+    scope = [question for name in IN_SCOPE for question in read_questions(name)]
+    assert len(scope) >= 330
+    assert sum(question.language == "vi" for question in scope) >= 0.4 * len(scope)
+    assert len(read_questions(OUTSIDE)) >= 160
+    dialogues = read_questions(DIALOGUES)
+    assert len(dialogues) >= 45
+    assert sum(len(question.turns) == EIGHT for question in dialogues) >= 20
+    assert all(len(question.turns) > 1 for question in dialogues)
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_exam_asks_nothing_twice(name: str) -> None:
+    asked = [(question.language, *map(normalised, question.turns)) for question in read_questions(name)]
+    assert len(asked) == len(set(asked))
 
 
 @pytest.mark.parametrize("name", SETS)

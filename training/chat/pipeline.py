@@ -12,11 +12,12 @@ from tokenizers import Tokenizer
 from training.chat.card import Training, write_card
 from training.chat.corpus import CUT_SHARE, Corpus, Encoder, Talk, Talks, train_tokenizer
 from training.chat.dialogues import Dialogues
-from training.chat.evaluate import evaluate, render_table
+from training.chat.evaluate import evaluate
 from training.chat.export import PRECISIONS, Product, export
 from training.chat.model import LeanLlama, Shape
 from training.chat.outside import OutsideQuestions, read_clinc
 from training.chat.prose import Prose, read_prose
+from training.chat.tally import render_tables, verdicts
 from training.chat.train import WEIGHTS_FILE, Plan, Trainer
 
 TOKENIZER_FILE = "tokenizer.json"
@@ -128,7 +129,10 @@ def make(recipe: Recipe, folder: Path, sources: Sources, resume: bool, report: C
 def finish(trainer: Trainer, recipe: Recipe, clinc: Path | None, report: Callable[[str], None]) -> None:
     """Export and evaluate what was trained, and write the model card."""
     models = export(trainer.folder, recipe.product, recipe.precisions, report)
-    results = {name: evaluate(models / name, clinc, recipe.exam_questions) for name in recipe.precisions}
+    results = {
+        name: evaluate(models / name, clinc, recipe.exam_questions, threads=recipe.threads)
+        for name in recipe.precisions
+    }
     progress = trainer.progress
     training = Training(
         parameters=sum(weight.numel() for weight in trainer.model.parameters()),
@@ -138,4 +142,6 @@ def finish(trainer: Trainer, recipe: Recipe, clinc: Path | None, report: Callabl
         human_questions=clinc is not None,
     )
     write_card(models, training, results)
-    report(render_table(results))
+    report(render_tables(results))
+    for line in verdicts(results):
+        report(line)

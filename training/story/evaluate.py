@@ -4,7 +4,8 @@ import argparse
 from dataclasses import dataclass
 from pathlib import Path
 
-from training.chat.evaluate import has_words, is_vietnamese, model_folders
+from training.chat.evaluate import model_folders
+from training.chat.exam import has_words, is_vietnamese
 from training.chat.runtime import ExportedModel
 from training.console import say
 from training.story.tales import LANGUAGES, Request, Tales, bare
