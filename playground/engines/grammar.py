@@ -22,12 +22,13 @@ from playground.errors import BadSchema, NoSchemas
 
 if TYPE_CHECKING:
     from llguidance import LLMatcher, LLParserLimits, LLTokenizer
+    from llguidance._lib import JsonCompileOptions
 
 MOST_CHARACTERS = 32_768
 """The longest schema, as JSON text."""
 _MOST_REASON = 200
 _NEAR_TOKENS = 32
-_STYLE = {
+_STYLE: JsonCompileOptions = {
     "whitespace_flexible": False,
     "item_separator": ", ",
     "key_separator": ": ",
