@@ -18,6 +18,7 @@ from playground.chat.completions import CompletionRequest
 from playground.chat.run import Run
 from playground.domain import Blocked, Direction, Language, Message, SamplingParams
 from playground.engines.registry import check_schema
+from playground.log import about_request
 from playground.services import Services
 
 _Body = TypeVar("_Body", ChatBody, TextBody)
@@ -68,7 +69,8 @@ class Asking:
             await run_in_threadpool(check_schema, spec, params.schema)
         ticket = self._limits.admit(caller)
         try:
-            runs = await run_in_threadpool(self._services.chat.complete, asked)
+            with about_request(caller.request):
+                runs = await run_in_threadpool(self._services.chat.complete, asked)
         except BaseException:
             ticket.close()
             raise

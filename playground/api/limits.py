@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from playground.api.accounts import Accounts, LocalAccounts, today
 from playground.config import Settings
 from playground.domain import utc_now
 from playground.errors import LimitReached, StorageError
+from playground.log import request_id
 from playground.storage.keys import ApiKey, KeyStore
 from playground.storage.usage import Standing
 
@@ -21,10 +22,14 @@ _WHEN_FULL_SECONDS = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks: a key, or a visitor without one. `owner` is whose turn it is in the line of answers."""
+    """Who asks: a key, or a visitor without one. `owner` is whose turn it is in the line of answers.
+
+    `request` is the id of the request with which they were let in: what is done later, by Gradio's queue, is for it.
+    """
 
     owner: str
     key: ApiKey | None = None
+    request: str = field(default_factory=request_id, compare=False)
 
 
 class Ticket:

@@ -28,6 +28,8 @@ _PARTS = (
     ("/v1/moderations", "api.moderations"),
     ("/v1/models", "api.models"),
     (_API, "api.other"),
+    ("/gradio_api/mcp", "api.mcp"),
+    ("/gradio_api/", "api.gradio"),
     ("/static/", "static"),
     ("/export/", "export"),
     ("/workbench", "workbench"),

@@ -14,6 +14,7 @@ from gradio_client import Client
 from gradio_client.exceptions import AppError
 
 from playground.api.calls import ChatCall, CompareCall, ModerateCall
+from playground.log import request_id
 from tests.api.conftest import Site
 from tests.exits.surface import pages_of
 
@@ -65,6 +66,20 @@ def test_nothing_else_of_gradio_is_served_at_the_root(app: Site) -> None:
         for method in ("GET", "POST"):
             assert httpx.request(method, f"{app.address}/{path}").status_code == 404, path
     assert httpx.get(f"{app.address}/").status_code == 307
+
+
+def test_an_answer_is_logged_with_the_request_that_joined_the_queue(
+    app: Site, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[tuple[str, str]] = []
+    caplog.set_level("INFO", "playground")
+    monkeypatch.setattr(caplog.handler, "emit", lambda record: told.append((request_id(), record.getMessage())))
+    name = "abcdef0123456789"
+    client = connect(app, **{"X-Request-ID": name})
+    client.predict("Good day.", model="echo", api_name="/chat")
+    client.close()
+    assert app.services.chat.wait_idle(10)
+    assert [about for about, line in told if " of echo: stop" in line] == [name]
 
 
 def test_a_chat_streams_and_ends_whole(app: Site, client: Client) -> None:

@@ -79,6 +79,8 @@ def test_an_id_reaches_the_worker(
         ("/v1/chat/completions", "api.chat"),
         ("/v1/models/some/thing", "api.models"),
         ("/v1/anything else", "api.other"),
+        ("/gradio_api/call/chat", "api.gradio"),
+        ("/gradio_api/mcp/", "api.mcp"),
         ("/en/", "page"),
         ("/vi/gradio_api/queue/join", "page.events"),
         ("/arena/en/assets/x.js", "arena.files"),
