@@ -92,7 +92,8 @@ class Grammar:
             place.advance(self._tokens[token])
             if ahead.is_stopped() or self._lander.measure(ahead, place, self._remaining - 1) is not None:
                 return token
-        return self._lander.choose(self._matcher, allowed_bits(self._matcher), self._place)
+        sooner = self._lander.choose(self._matcher, self._place)
+        return token if sooner is None else sooner
 
     def _check(self) -> None:
         if self._matcher.is_error():

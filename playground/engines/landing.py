@@ -52,45 +52,50 @@ class Lander:
 
     def measure(self, matcher: LLMatcher, place: Place, most: int) -> int | None:
         """How many tokens it takes to end the document from here; None when `most` are not enough."""
-        trial, at = matcher.deep_copy(), Place(place.in_string, place.escaped)
-        for count in range(most + 1):
+        trial, at, count = matcher.deep_copy(), Place(place.in_string, place.escaped), 0
+        while count <= most:
             if trial.is_accepting():
                 return count
-            bits = allowed_bits(trial)
-            if trial.is_error() or not bits.any():
+            tokens = self._way(trial, at)
+            if not tokens or not trial.consume_tokens(tokens):
                 return None
-            token = self.choose(trial, bits, at)
-            trial.consume_token(token)
-            at.advance(self._tokens[token])
+            at.advance(b"".join(self._tokens[token] for token in tokens))
+            count += len(tokens)
         return None
 
-    def choose(self, matcher: LLMatcher, bits: Bits, place: Place) -> int:
-        """The next token on the way to the end, among those that `bits` allow."""
-        for token in self._eos:
-            if _has(bits, token):
-                return token
-        if (forced := self._forced(matcher.compute_ff_bytes(), bits)) is not None:
-            return forced
+    def choose(self, matcher: LLMatcher, place: Place) -> int | None:
+        """The next token on the way to the end; None when there is no way."""
+        if matcher.is_accepting():
+            return self._eos[0]
+        return next(iter(self._way(matcher, place)), None)
+
+    def _way(self, matcher: LLMatcher, place: Place) -> list[int]:
+        """The next tokens on the way to the end: several, where what has to come next leaves no choice."""
+        if forced := matcher.compute_ff_bytes():
+            return self._cover(forced)
+        bits = allowed_bits(matcher)
+        if matcher.is_error() or not bits.any():
+            return []
         wanted = self._quote if place.in_string and not place.escaped else () if place.in_string else self._ends
         for token in wanted:
-            if _has(bits, token):
-                return token
+            if bits[token >> 3] >> (token & 7) & 1:
+                return [token]
         first = int(bits.astype(np.bool_).argmax())
-        return first * 8 + int(np.unpackbits(bits[first : first + 1], bitorder="little").argmax())
+        return [first * 8 + int(np.unpackbits(bits[first : first + 1], bitorder="little").argmax())]
 
-    def _forced(self, data: bytes, bits: Bits) -> int | None:
-        """The longest token that begins what has to come next."""
-        for length in range(min(len(data), self._longest), 0, -1):
-            token = self._ids.get(data[:length])
-            if token is not None and _has(bits, token):
-                return token
-        return None
+    def _cover(self, data: bytes) -> list[int]:
+        """Tokens that spell these bytes, each as long as can be."""
+        tokens: list[int] = []
+        while data:
+            lengths = range(min(len(data), self._longest), 0, -1)
+            token = next((found for length in lengths if (found := self._ids.get(data[:length])) is not None), None)
+            if token is None:
+                break
+            tokens.append(token)
+            data = data[len(self._tokens[token]) :]
+        return tokens
 
 
 def allowed_bits(matcher: LLMatcher) -> Bits:
     """One bit for every token, the lowest first: whether it may come next."""
     return np.frombuffer(matcher.compute_bitmask(), np.uint8)
-
-
-def _has(bits: Bits, token: int) -> bool:
-    return bool(bits[token >> 3] >> (token & 7) & 1)
