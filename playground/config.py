@@ -256,7 +256,14 @@ def _convert(name: str, value: object, source: str) -> Any:
         return _integer(name, value, source, item.metadata["low"], item.metadata["high"])
     if not isinstance(value, str):
         raise ConfigError(f"{source}: {name} is {value!r}; it must be text.")
-    return Path(value).expanduser() if kind is Path else value
+    return _path(name, value, source) if kind is Path else value
+
+
+def _path(name: str, value: str, source: str) -> Path:
+    try:
+        return Path(value).expanduser()
+    except RuntimeError as error:
+        raise ConfigError(f"{source}: {name} is {value!r}; there is no such home. Write the whole path.") from error
 
 
 def _flag(name: str, value: object, source: str) -> bool:

@@ -189,7 +189,10 @@ def _arrow_columns(read: Callable[[], Any]) -> Table:
         raise ValueError(str(error)) from error
     if len(set(table.column_names)) != len(table.column_names):
         raise ValueError("a column is there twice")
-    return {name: table.column(name).to_pylist() for name in table.column_names}
+    try:
+        return {name: table.column(name).to_pylist() for name in table.column_names}
+    except OverflowError as error:  # a date or a time that Python has no word for
+        raise ValueError(str(error)) from error
 
 
 def _read_lines(data: bytes) -> Table:

@@ -78,7 +78,7 @@ def _parsed(row: Mapping[str, Any], place: str, folder: Path) -> dict[str, Any]:
             raise ConfigError(f"{place}: unknown key {key}. {hint}")
         try:
             values[key] = parsers[key](value)
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, RuntimeError) as error:  # the last: ~somebody who has no home here
             raise ConfigError(f"{place}: {key} {error}") from error
     return values
 

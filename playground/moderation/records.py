@@ -12,6 +12,7 @@ import gzip
 import io
 import json
 import sys
+import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -57,7 +58,7 @@ def read_rows(path: Path, needed: Sequence[str]) -> Iterator[Row | Broken]:
         with _open(path) as beginning:
             kind = _kind(path, beginning.read(4096))
         yield from _READERS[kind](path, needed)
-    except (OSError, EOFError, UnicodeError) as error:
+    except (OSError, EOFError, UnicodeError, zlib.error) as error:
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
         raise InvalidRequest(f"The file {path} cannot be read ({reason}).") from error
 

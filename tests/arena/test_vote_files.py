@@ -8,6 +8,7 @@ import pytest
 
 from playground.arena.imports import read_ballots
 from playground.arena.leaderboard import build_leaderboard
+from playground.arena.style import FEATURES
 from playground.arena.vote_files import read_table, read_votes, write_votes
 from playground.commands.program import main
 from playground.errors import InvalidRequest
@@ -17,6 +18,12 @@ ROWS = [
     {"model_a": "b", "model_b": "c", "winner": "tie (bothbad)", "session": "s1", "prompt": "p2", "language": "en"},
     {"model_a": "c", "model_b": "mô hình, một", "winner": "model_b", "session": "s2", "prompt": "p1", "language": "en"},
 ]
+
+
+def counted(**counts: object) -> bytes:
+    """One vote with counts of style."""
+    style = {f"{name}_{side}": 1 for name in FEATURES for side in "ab"}
+    return json.dumps({"model_a": "a", "model_b": "b", "winner": "tie", **style, **counts}).encode()
 
 
 @pytest.mark.parametrize("kind", ["csv", "jsonl", "parquet"])
@@ -114,6 +121,11 @@ def test_the_public_arena_s_form_of_2025_is_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "sentence"),
     [
+        ("votes.jsonl.gz", gzip.compress(b"x" * 99)[:12] + b"\xff" * 20, "cannot be read as votes"),
+        ("votes.csv", b"model_a,model_a,model_b,winner\na,a,b,tie\n", "a column is there twice"),
+        ("votes.jsonl", counted(length_a=[]), "must hold whole numbers from 0"),
+        ("votes.jsonl", counted(length_a=10**30), "must hold whole numbers from 0"),
+        ("votes.jsonl", counted(length_a=-1), "must hold whole numbers from 0"),
         ("votes.txt", b"", "votes are read from .csv, .json, .jsonl, .parquet"),
         ("votes.csv", b"", "Empty CSV file"),
         ("votes.csv", b"a,b\n1,2\n", "no column model_a"),

@@ -1,11 +1,12 @@
 """The Docker Space's image without Docker: every step of its Dockerfile done, in order, in a root of its own.
 
-The root is a fresh Debian made by debootstrap, which stands for the image named after FROM: its Python is Debian's.
-RUN, COPY, USER, ENV, WORKDIR and CMD are done as Docker does them: RUN and CMD as the user of the last USER, in an
-environment of nothing but ENV. CMD gets a network of its own, so that EXPOSE's port is free, and is asked there over
-HTTP.
+The root stands for the image named after FROM: the programs of this machine and this Python, read-only; all else is
+empty, so homes, configuration and packages are the image's own. RUN, COPY, USER, ENV, WORKDIR and CMD are done as
+Docker does them: RUN and CMD as the user of the last USER, in an environment of nothing but ENV. CMD gets a network of
+its own, so that EXPOSE's port is free, and is asked there over HTTP. Mounts are those of the processes alone and go
+with them.
 
-Needs root, debootstrap, and the registries that pip and apt use here: their configuration is handed in for the build.
+Needs root, and the index that pip uses here: its configuration is handed in for the build.
 """
 
 from __future__ import annotations
@@ -18,9 +19,10 @@ import shutil
 import signal
 import subprocess
 import sys
+import sysconfig
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -30,8 +32,11 @@ from spaces.flavours import FLAVOURS, PORT
 from spaces.folder import Content, build_folder
 from tests.spaces.conftest import ROOT
 
-TOOLS = ("debootstrap", "chroot", "unshare", "nsenter", "mount")
-PACKAGES = "python3,python3-pip,python3-venv,ca-certificates"
+TOOLS = ("chroot", "unshare", "nsenter", "mount", "useradd")
+ACCOUNTS = {"passwd": "root:x:0:0:root:/root:/bin/sh", "group": "root:x:0:", "shadow": "root:*:1::::::"}
+DEVICES = ("null", "zero", "random", "urandom")
+# What programs read of a system: where libraries are, who may sign for whom, how names are found, how users are made.
+CONFIGURATION = ("ld.so.cache", "nsswitch.conf", "resolv.conf", "hosts", "login.defs")
 _VARIABLE = re.compile(r"\$\{?(\w+)\}?")
 ASK = """
 import json, sys
@@ -60,6 +65,7 @@ class Image:
     """What the instructions have made so far."""
 
     root: Path
+    seen: list[str]
     user: str = "root"
     folder: str = "/"
     environment: dict[str, str] = field(
@@ -86,7 +92,12 @@ class Image:
         user, group = self.ids(self.user)
         words = [f"{name}={value}" for name, value in {**self.environment, **(variables or {})}.items()]
         moved = ["sh", "-c", 'cd "$0" && exec "$@"', self.folder, *command]
-        return ["chroot", f"--userspec={user}:{group}", str(self.root), "env", "-i", *words, *moved]
+        changed = ["chroot", f"--userspec={user}:{group}", str(self.root), "env", "-i", *words, *moved]
+        mounts = "".join(f"mount --rbind {place} {self.root}{place}\n" for place in self.seen)
+        own = f"mount --bind {self.root}/usr-local {self.root}/usr/local\n"
+        own += f"mount --bind {self.root}/packages {self.root}{base_packages()}\n"
+        closed = "".join(f"mount -o remount,ro,bind {self.root}{place}\n" for place in self.seen if place != "/proc")
+        return ["unshare", "--mount", "sh", "-ec", f'{mounts}{closed}{own}exec "$@"', "sh", *changed]
 
 
 def instructions(file: Path) -> Iterator[tuple[str, str]]:
@@ -146,34 +157,50 @@ def settle(image: Image, name: str, rest: str, context: Path) -> None:
             raise AssertionError(f"the Dockerfile has an instruction that is not known here: {name}")
 
 
-@contextmanager
-def fresh_root(folder: Path) -> Iterator[Path]:
-    """A Debian with a `python`, its own processes and devices, and the way to the registries that this machine uses."""
-    sources = "\n".join(
-        file.read_text(encoding="utf-8") for file in Path("/etc/apt").glob("sources.list*/*") if file.is_file()
-    )
-    if Path("/etc/apt/sources.list").exists():
-        sources += Path("/etc/apt/sources.list").read_text(encoding="utf-8")
-    mirror = re.search(r"https?://[^\s\]]+", sources)
-    release = dict(line.split("=", 1) for line in Path("/etc/os-release").read_text().splitlines() if "=" in line)
-    assert mirror is not None
-    command = ["debootstrap", "--variant=minbase", f"--include={PACKAGES}", release["VERSION_CODENAME"].strip('"')]
-    done = subprocess.run([*command, str(folder), mirror[0]], capture_output=True, text=True, timeout=900, check=False)
-    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
-    (folder / "usr/local/bin/python").symlink_to("/usr/bin/python3")
-    for marker in folder.glob("usr/lib/python3*/EXTERNALLY-MANAGED"):  # the image's own Python has none
-        marker.unlink()
-    with ExitStack() as stack:
-        for place in ("/proc", "/dev", "/etc/resolv.conf", *pip_places(folder)):
-            target = folder / place.lstrip("/")
-            if Path(place).is_dir():
-                target.mkdir(parents=True, exist_ok=True)
-            else:
-                target.parent.mkdir(parents=True, exist_ok=True)
-                target.touch()
-            subprocess.run(["mount", "--bind", place, str(target)], check=True, timeout=30)
-            stack.callback(subprocess.run, ["umount", "--lazy", str(target)], check=True, timeout=30)
-        yield folder
+def fresh_root(folder: Path) -> Image:
+    """An empty system with a `python`, in which this machine's programs are seen."""
+    for place in ("usr", "usr-local/bin", "etc", "proc", "dev", "home", "root", "var/tmp", "tmp"):
+        (folder / place).mkdir(parents=True, exist_ok=True)
+    for place in ("tmp", "var/tmp"):
+        (folder / place).chmod(0o1777)
+    for place in ("bin", "sbin", "lib", "lib64"):
+        (folder / place).symlink_to(f"usr/{place}")
+    for name in CONFIGURATION:
+        if Path("/etc", name).exists():
+            shutil.copy(Path("/etc", name), folder / "etc" / name)
+    for name, line in (
+        ("passwd", "root:x:0:0:root:/root:/bin/sh"),
+        ("group", "root:x:0:"),
+        ("shadow", "root:*:1::::::"),
+    ):
+        (folder / "etc" / name).write_text(f"{line}\n", encoding="utf-8")
+    (folder / "usr-local/bin/python").symlink_to(Path(sys.executable).resolve())
+    base = Path(sys.base_prefix)
+    _keep_pip_only(folder / "packages")
+    ours = [] if base.is_relative_to("/usr") else [str(base)]
+    seen = ["/proc", "/usr", "/etc/ssl", "/etc/alternatives", *(f"/dev/{name}" for name in DEVICES), *ours]
+    seen += [place for place in pip_places(folder) if not any(place.startswith(f"{one}/") for one in seen)]
+    for place in seen:
+        target = folder / place.lstrip("/")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if Path(place).is_dir():
+            target.mkdir(exist_ok=True)
+        else:
+            target.touch()
+    return Image(folder, seen)
+
+
+def base_packages() -> Path:
+    """Where this machine's Python keeps what was installed into it."""
+    return Path(sysconfig.get_path("purelib", vars={"base": sys.base_prefix, "installed_base": sys.base_prefix}))
+
+
+def _keep_pip_only(packages: Path) -> None:
+    """As in the image: nothing is installed but pip."""
+    packages.mkdir()
+    for part in base_packages().glob("pip*"):
+        if part.is_dir() and re.fullmatch(r"pip(-[\d.]+\.dist-info)?", part.name):
+            shutil.copytree(part, packages / part.name)
 
 
 def pip_places(folder: Path) -> list[str]:
@@ -181,16 +208,13 @@ def pip_places(folder: Path) -> list[str]:
     told = subprocess.run(
         [sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True, timeout=60, check=True
     )
-    pairs = [
-        re.fullmatch(r"(?:global|user|site|install|:env:)\.?([\w-]+)='(.*)'", line) for line in told.stdout.splitlines()
-    ]
-    lines = [f"{pair[1]} = {pair[2].encode().decode('unicode_escape')}" for pair in pairs if pair]
-    text = "[global]\n" + "".join(line.replace("\n", "\n    ") + "\n" for line in lines)
+    form = re.compile(r"(?:global|user|site|install|:env:)\.([\w-]+)='(.*)'")
+    pairs = [found for found in map(form.fullmatch, told.stdout.splitlines()) if found]
+    known = {pair[1]: pair[2].encode().decode("unicode_escape").replace("\n", "\n    ") for pair in pairs}
+    text = "[global]\n" + "".join(f"{name} = {value}\n" for name, value in known.items())
     (folder / "etc/pip.conf").write_text(text, encoding="utf-8")
-    named = re.findall(
-        r"(?:file://)?(/[\w./-]+)",
-        text + " ".join(os.environ.get(name, "") for name in os.environ if name.startswith("PIP_")),
-    )
+    handed = [value for name, value in os.environ.items() if name.startswith("PIP_")]
+    named = re.findall(r"(?:file://)?(/[\w./-]+)", " ".join([text, *handed]))
     outside = {
         str(Path(place)) for place in named if Path(place).exists() and not (folder / place.lstrip("/")).exists()
     }
@@ -235,21 +259,20 @@ def asked(pid: int, port: int, log: Path) -> dict[str, object]:
 
 def test_every_step_of_the_image_is_done_and_it_answers(tmp_path: Path) -> None:
     context = build_folder(FLAVOURS["docker"], Content(title="Playground", models=("pip",)), tmp_path / "space").folder
-    with fresh_root(tmp_path / "root") as root:
-        image = Image(root)
-        for name, rest in instructions(context / "Dockerfile"):
-            settle(image, name, rest, context)
-        assert image.ids(image.user)[0] == 1000
-        assert image.exposed == [PORT]
-        log = tmp_path / "log.txt"
-        with started(image, log) as pid:
-            told = asked(pid, PORT, log)
-            owner = Path(f"/proc/{pid}").stat().st_uid
-        assert owner == 1000
-        assert told["page"] == 200
-        assert "frame-ancestors 'self' https://huggingface.co" in str(told["policy"])
-        assert "token" in str(told["said"]).casefold()
-        assert told["api"] == 401  # a Space's API wants a key
-        written = log.read_text(encoding="utf-8", errors="replace")
-        assert "serving at https://me-play.hf.space" in written
-        assert "Traceback" not in written
+    image = fresh_root(tmp_path / "root")
+    for name, rest in instructions(context / "Dockerfile"):
+        settle(image, name, rest, context)
+    assert image.ids(image.user)[0] == 1000
+    assert image.exposed == [PORT]
+    log = tmp_path / "log.txt"
+    with started(image, log) as pid:
+        told = asked(pid, PORT, log)
+        owner = Path(f"/proc/{pid}").stat().st_uid
+    assert owner == 1000
+    assert told["page"] == 200
+    assert "frame-ancestors 'self' https://huggingface.co" in str(told["policy"])
+    assert "token" in str(told["said"]).casefold()
+    assert told["api"] == 401  # a Space's API wants a key
+    written = log.read_text(encoding="utf-8", errors="replace")
+    assert "serving at https://me-play.hf.space" in written
+    assert "Traceback" not in written

@@ -196,6 +196,7 @@ KINDS: dict[str, tuple[Read, type[PlaygroundError], list[str], list[str], list[P
             "\0", "x" * 300], [],
     ),
 }  # fmt: skip
+NO_HOME = "x = '~nobody-here/x'"
 every_kind = pytest.mark.parametrize("kind", KINDS)
 
 
@@ -230,7 +231,16 @@ def test_files_with_damage_and_files_of_anything(examples: int, kind: str) -> No
 
 
 @pytest.mark.parametrize(
-    "content", ["x = " + "[" * 5000, "x = " + "9" * 5000, "x = 1e99999", "x = 9999-99-99", "\ufeffx = 1", "x = '\x00'"]
+    "content",
+    [
+        "x = " + "[" * 5000,
+        "x = " + "9" * 5000,
+        "x = 1e99999",
+        "x = 9999-99-99",
+        "\ufeffx = 1",
+        "x = '\x00'",
+        "x = '~nobody-here/x'",
+    ],
 )
 @every_kind
 def test_what_no_parser_likes(kind: str, content: str) -> None:
@@ -288,11 +298,15 @@ def test_questions_and_labelled_data(examples: int) -> None:
     hunt(examples // 2, check, rows, st.binary(max_size=60), seeds)
 
 
+def score_of(score: float) -> Score:
+    return Score(category="slur", score=score, threshold=0.5, detector="words", version="1", span=(0, 1))
+
+
 reports = st.builds(
     lambda text, label, policy, scores: Report(
         owner="o", kind="wrong", subject_id="s", direction=Direction.OUTPUT, action=Action.BLOCK, policy=policy,
         language="en", model_id="m", text_hash="0", text_length=len(text), text=text, label=label,
-        scores=tuple(Score("slur", score, 0.5, "words", "1", (0, 1)) for score in scores),
+        scores=tuple(score_of(score) for score in scores),
     ),
     st.text(max_size=40), st.sampled_from(["right", "wrong", "unsure", None]), st.text(max_size=9),
         st.lists(st.floats(0, 1), max_size=2),
