@@ -15,6 +15,7 @@ OUTSIDE = "outside"
 DIALOGUES = "dialogues"
 SETS = (*IN_SCOPE, OUTSIDE, DIALOGUES)
 LANGUAGES = ("en", "vi")
+EXPLANATIONS = {"term": "english", "simple": "simple", "vi": "vietnamese", "simple_vi": "simple_vietnamese"}
 
 
 @dataclass(frozen=True)
@@ -66,15 +67,14 @@ def read_questions(name: str) -> tuple[Question, ...]:
 
 @cache
 def right_answers(expectation: str, language: str) -> frozenset[str]:
-    """The answers accepted by ``intent:x``, ``term:x``, ``simple:x``, ``vi:x``, ``exact:x``, ``declined(_sum)``."""
+    """The answers accepted by ``intent:x``, ``term:x`` and its like, ``exact:x``, ``declined`` or ``declined_sum``."""
     kind, _, value = expectation.partition(":")
     if kind == "intent":
         return frozenset(
             answer for intent in content.intents(language) if intent.id == value for answer in intent.answers
         )
-    if kind in ("term", "simple", "vi"):
-        field = {"term": "english", "simple": "simple", "vi": "vietnamese"}[kind]
-        return frozenset(getattr(term, field) for term in content.terms() if term.names[0] == value)
+    if kind in EXPLANATIONS:
+        return frozenset(getattr(term, EXPLANATIONS[kind]) for term in content.terms() if term.names[0] == value)
     if kind == "exact":
         return frozenset({value})
     outside = content.outside(language)
