@@ -42,7 +42,12 @@ def call(address: str, number: int, tally: Counting, stop: threading.Event) -> N
     from gradio_client import Client  # noqa: PLC0415  it takes a second to import
     from gradio_client.exceptions import AppError  # noqa: PLC0415
 
-    client = Client(f"{address}/", verbose=False, analytics_enabled=False)
+    patient = {"timeout": _WAIT_SECONDS}  # five seconds by itself, too few where 80 others are served
+    try:
+        client = Client(f"{address}/", verbose=False, analytics_enabled=False, httpx_kwargs=patient)
+    except httpx.HTTPError as error:
+        tally.fail("session of Gradio's client", error)
+        return
     while not stop.is_set():
         question = _question(number)
         try:
