@@ -11,6 +11,7 @@ import gradio as gr
 from gradio.components import Component
 
 from playground.arena.questions import read_questions
+from playground.domain import new_id
 from playground.errors import BadQuestions, InvalidRequest, NotTheOperator, PlaygroundError
 from playground.ui.arena import compare_view, queue_view
 from playground.ui.arena.canvas import ArenaCanvas, ArenaContext, Change
@@ -125,14 +126,17 @@ def _read_file(event: gr.EventData) -> bytes:
 def _handler(
     act: Act, tab: DuelsTab, context: ArenaContext, doorkeeper: Doorkeeper
 ) -> Callable[[gr.Request, gr.EventData], Updates]:
+    """What the operator does. Its answer is like no other: the page hears nothing of a value that it has already."""
+
     def handler(request: gr.Request, event: gr.EventData) -> Updates:
         try:
             if not is_operator(request, doorkeeper):
                 raise NotTheOperator("Only whoever runs this playground can do that.")
             begun = act(event)
         except PlaygroundError as error:
-            return {tab.desk: _desk(context, request, doorkeeper) | {"problem": sentence_of(error, context.words)}}
-        return {tab.desk: _desk(context, request, doorkeeper) | {"begun": begun}}
+            told: dict[str, object] = {"problem": sentence_of(error, context.words), "answer": new_id()}
+            return {tab.desk: _desk(context, request, doorkeeper) | told}
+        return {tab.desk: _desk(context, request, doorkeeper) | {"begun": begun, "answer": new_id()}}
 
     return handler
 

@@ -106,6 +106,9 @@ def test_a_batch_is_stopped_and_gone_on_with_and_bad_files_are_told(
         desk(tab)
         for name, told in zip(files, ("column “prompt”", "Row 2", ".txt, .jsonl or .csv", "no question"), strict=True):
             begin(tab, tmp_path / name, "parrot", "unhurried")
+            for _ in range(2):  # the same file once more is told the same
+                tab.page.wait_for_selector(f"#duel-problem:has-text('{told}')")
+                tab.page.click("#duel-begin")
             tab.page.wait_for_selector(f"#duel-problem:has-text('{told}')")
         good = tmp_path / "good.txt"
         good.write_text("\n".join(f"Question number {number}, told slowly" for number in range(6)), encoding="utf-8")

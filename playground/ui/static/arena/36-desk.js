@@ -8,7 +8,7 @@
   let list, form;
 
   const onDesk = () => document.documentElement.dataset.tab === "duels" && document.documentElement.dataset.phase === "desk";
-  playground.openDesk = () => state.trigger && !timer && state.trigger("list", {});
+  playground.openDesk = () => state.trigger && state.trigger("list", {});
 
   const act = (label, onClick, options = {}) => {
     const node = el("button", `btn btn-small ${options.className ?? ""}`, label, options.icon ? icon(options.icon, 16) : "");
@@ -177,12 +177,10 @@
       drawList();
       if (answered) check(); // a look at the list that was on its way: the file is still being taken
       else settle(value);
-      clearTimeout(timer);
-      timer = 0;
-      if (value.batches.some((batch) => batch.working)) timer = setTimeout(() => {
-        timer = 0;
-        if (onDesk()) state.trigger("list", {});
-      }, POLL);
+      // A look that finds nothing new draws nothing, so the next one does not wait for it.
+      const working = value.batches.some((batch) => batch.working);
+      if (working && !timer) timer = setInterval(() => onDesk() && state.trigger("list", {}), POLL);
+      else if (!working) timer = clearInterval(timer) ?? 0;
     };
   };
 })();
