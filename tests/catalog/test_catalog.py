@@ -17,7 +17,7 @@ def catalog() -> Catalog:
 
 
 def test_what_ships(catalog: Catalog) -> None:
-    assert [spec.id for spec in catalog][:3] == ["pip", "pip-fp32", "echo"]
+    assert [spec.id for spec in catalog][:3] == ["pip", "fable", "pip-fp32"]
     assert Settings().default_model in catalog
     assert len(catalog) == len([*catalog]) > 50
 
@@ -44,7 +44,7 @@ def test_embedded_models_lie_in_the_package(catalog: Catalog) -> None:
     [
         ("pipp", "Did you mean pip"),
         ("Pip-FP32", "pip-fp32"),
-        ("zzz-99", "There are: pip, pip-fp32, echo"),
+        ("zzz-99", "There are: pip, fable, pip-fp32, echo"),
         ("", "There are: pip"),
         ("e c h o", "echo"),
         ("x" * 5000, "There are"),
