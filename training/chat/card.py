@@ -25,6 +25,8 @@ class Training:
     minutes: float
     steps: int
     human_questions: bool
+    prose: bool
+    earlier: bool
 
 
 def size_of(folder: Path) -> str:
@@ -60,13 +62,18 @@ def exam_text(results: Results) -> str:
 def write_card(folder: Path, training: Training, results: Results) -> None:
     """Write ``README.md`` into a folder of exported models."""
     template = Template(resources.files("training.chat").joinpath("card.md").read_text(encoding="utf-8"))
-    source = "with the CLINC150 questions" if training.human_questions else "without the CLINC150 questions"
+    sources = [
+        "the CLINC150 questions" if training.human_questions else "",
+        "prose from Hugging Face's courses" if training.prose else "",
+    ]
+    source = "with " + " and ".join(filter(None, sources)) if any(sources) else "on the project's own texts alone"
     text = template.substitute(
         parameters=f"{training.parameters:,}",
         tokens=f"{training.tokens:,}",
         minutes=f"{training.minutes:.0f}",
         steps=f"{training.steps:,}",
         source=source,
+        begun="From the weights of an earlier run" if training.earlier else "From scratch",
         sizes=", ".join(f"`{name}` {size_of(folder / name)}" for name in sorted(results)),
         exam=exam_text(results),
     )

@@ -123,14 +123,14 @@ def make(recipe: Recipe, folder: Path, sources: Sources, resume: bool, report: C
     if resume and trainer.resume():
         report("going on from the checkpoint")
     trainer.train(report)
-    finish(trainer, recipe, sources.clinc, report)
+    finish(trainer, recipe, sources, report)
 
 
-def finish(trainer: Trainer, recipe: Recipe, clinc: Path | None, report: Callable[[str], None]) -> None:
+def finish(trainer: Trainer, recipe: Recipe, sources: Sources, report: Callable[[str], None]) -> None:
     """Export and evaluate what was trained, and write the model card."""
     models = export(trainer.folder, recipe.product, recipe.precisions, report)
     results = {
-        name: evaluate(models / name, clinc, recipe.exam_questions, threads=recipe.threads)
+        name: evaluate(models / name, sources.clinc, recipe.exam_questions, threads=recipe.threads)
         for name in recipe.precisions
     }
     progress = trainer.progress
@@ -139,7 +139,9 @@ def finish(trainer: Trainer, recipe: Recipe, clinc: Path | None, report: Callabl
         tokens=progress.tokens,
         minutes=progress.seconds / 60,
         steps=progress.step,
-        human_questions=clinc is not None,
+        human_questions=sources.clinc is not None,
+        prose=bool(sources.prose),
+        earlier=sources.earlier is not None,
     )
     write_card(models, training, results)
     report(render_tables(results))
