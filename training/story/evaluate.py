@@ -27,9 +27,10 @@ class Result:
 
 
 def holds(story: str, request: Request) -> bool:
-    """Whether a story has the hero and the thing that it was asked for."""
+    """Whether a story has the hero and the thing that it was asked for, below its title."""
     wanted = [request.hero or "", bare(request.thing or "")]
-    return all(word.lower() in story.lower() for word in wanted)
+    told = story.partition("\n")[2].lower()
+    return all(word.lower() in told for word in wanted)
 
 
 def examine(model: ExportedModel, language: str, count: int) -> Result:

@@ -75,8 +75,13 @@ def bare(thing: str) -> str:
     return thing.removeprefix("an ").removeprefix("a ")
 
 
+def title(hero: str, thing: str, language: str) -> str:
+    """The name of a story: what it is about."""
+    return f"The {hero} and the {bare(thing)}" if language == "en" else capitalised(f"{hero} và {thing}")
+
+
 def tell(request: Request, source: random.Random) -> str:
-    """A story of about six sentences that holds what was asked for."""
+    """A title, and a story of about six sentences that holds what was asked for."""
     language = request.language
     plot = source.choice(plots(language, request.mood))
 
@@ -97,7 +102,8 @@ def tell(request: Request, source: random.Random) -> str:
     }
     opening = source.choice(lines(table(language)["openings"]))
     sentences = (opening, *plot.steps, source.choice(plot.ends))
-    return " ".join(capitalised(fill(phrase(sentence, source), slots)) for sentence in sentences)
+    told = " ".join(capitalised(fill(phrase(sentence, source), slots)) for sentence in sentences)
+    return f"{title(hero, thing, language)}\n\n{told}"
 
 
 def fill(sentence: str, slots: dict[str, str]) -> str:
