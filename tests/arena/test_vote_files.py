@@ -121,7 +121,7 @@ def test_the_public_arena_s_form_of_2025_is_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "sentence"),
     [
-        ("votes.jsonl.gz", gzip.compress(b"x" * 99)[:12] + b"\xff" * 20, "cannot be read as votes"),
+        ("votes.jsonl.gz", gzip.compress(b"x" * 99, mtime=0)[:12] + b"\xff" * 20, "cannot be read as votes"),
         ("votes.csv", b"model_a,model_a,model_b,winner\na,a,b,tie\n", "a column is there twice"),
         ("votes.jsonl", counted(length_a=[]), "must hold whole numbers from 0"),
         ("votes.jsonl", counted(length_a=10**30), "must hold whole numbers from 0"),
