@@ -3,6 +3,7 @@
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from training.chat.candidate import SETTINGS, Candidate, Sitting, unheard
@@ -54,15 +55,15 @@ def evaluate(
 ) -> Sitting:
     """The marks of an exported folder in every setting, and how fast it answers one question at a time."""
     questions = exam_questions(clinc, limit)
+
+    def tell(setting: str, done: int) -> None:
+        report(f"{folder.name}, {setting}: {done} of {len(questions)}")
+
     with Candidate(folder, threads) as candidate:
         speed = candidate.time(question.turns[0] for question in questions[:TIMED])
         marks: dict[str, tuple[Mark, ...]] = {}
         for setting in SETTINGS:
-            marks[setting] = candidate.sit(
-                questions,
-                setting,
-                lambda done, setting=setting: report(f"{folder.name}, {setting}: {done} of {len(questions)}"),
-            )
+            marks[setting] = candidate.sit(questions, setting, partial(tell, setting))
     return Sitting(marks, speed)
 
 

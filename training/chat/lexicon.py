@@ -41,7 +41,8 @@ def texts_of(value: object) -> Iterator[str]:
 def known_words() -> frozenset[str]:
     """Every word of the project's answers in both languages, with the names and colours it repeats."""
     texts = [*FRAMES, *texts_of(content.words())]
-    texts += [text for item in (*content.terms(), *content.countries()) for text in texts_of(astuple(item))]
+    texts += [text for term in content.terms() for text in texts_of(astuple(term))]
+    texts += [text for country in content.countries() for text in texts_of(astuple(country))]
     for language in ("en", "vi"):
         outside = content.outside(language)
         texts += [*outside.answers, *outside.answers_sum]
