@@ -44,7 +44,7 @@ def test_embedded_models_lie_in_the_package(catalog: Catalog) -> None:
     [
         ("pipp", "Did you mean pip"),
         ("Pip-FP32", "pip-fp32"),
-        ("zzz-99", "There are: pip, fable, pip-fp32, echo"),
+        ("zzz-99", "There are: pip, fable, pip-fp32, pip-int4, echo"),
         ("", "There are: pip"),
         ("e c h o", "echo"),
         ("x" * 5000, "There are"),
@@ -60,7 +60,7 @@ def test_an_unknown_model_names_near_ones(catalog: Catalog, model_id: str, hint:
 @pytest.mark.parametrize(
     ("query", "found"),
     [
-        ("PIP", ["pip", "pip-fp32"]),
+        ("PIP", ["pip", "fable", "pip-fp32", "pip-int4"]),
         ("fp32", ["pip-fp32"]),
         ("pip fp32", ["pip-fp32"]),
         ("mô hình rất nhỏ đi kèm", ["pip"]),

@@ -75,9 +75,11 @@ def bare(thing: str) -> str:
     return thing.removeprefix("an ").removeprefix("a ")
 
 
-def title(hero: str, thing: str, language: str) -> str:
-    """The name of a story: what it is about."""
-    return f"The {hero} and the {bare(thing)}" if language == "en" else capitalised(f"{hero} và {thing}")
+def title(name: str, hero: str, thing: str, language: str) -> str:
+    """What a story is called. All that must stay the same is chosen here once; so small a model loses it otherwise."""
+    if language == "en":
+        return f"{name} the {hero} and the {bare(thing)}"
+    return capitalised(f"{hero} {name} và {thing}")
 
 
 def tell(request: Request, source: random.Random) -> str:
@@ -89,9 +91,10 @@ def tell(request: Request, source: random.Random) -> str:
         return source.choice(words(language, name))
 
     hero, thing, trait = request.hero or pick("heroes"), request.thing or pick("things"), pick("traits")
+    name = pick("names")
     slots = {
         "h": hero,
-        "n": pick("names"),
+        "n": name,
         "t": trait,
         "at": f"{article(trait)} {trait}",
         "At": f"{article(trait)} {trait}".capitalize(),
@@ -103,7 +106,7 @@ def tell(request: Request, source: random.Random) -> str:
     opening = source.choice(lines(table(language)["openings"]))
     sentences = (opening, *plot.steps, source.choice(plot.ends))
     told = " ".join(capitalised(fill(phrase(sentence, source), slots)) for sentence in sentences)
-    return f"{title(hero, thing, language)}\n\n{told}"
+    return f"{title(name, hero, thing, language)}\n\n{told}"
 
 
 def fill(sentence: str, slots: dict[str, str]) -> str:
