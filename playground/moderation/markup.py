@@ -128,8 +128,10 @@ def without_open_marks(view: Seen, *, lines: bool) -> Seen:
     marks = [_change(match) for match in _MARKS[lines].finditer(view.text)]
     going = _OPEN[lines].search(view.text)
     if going:
-        marks = [mark for mark in marks if mark[1] <= going.start()]
-        marks.append((going.start(), len(view.text), "\n" if going[0].startswith("\n") else ""))
+        # A whole mark that reaches into the open one is a part of it: "**" may become "***".
+        start = min([going.start(), *(first for first, end, _ in marks if end > going.start())])
+        marks = [mark for mark in marks if mark[1] <= start]
+        marks.append((start, len(view.text), "\n" if going[0].startswith("\n") else ""))
     return rewrite(view, marks) or view
 
 

@@ -32,7 +32,6 @@ REFUSED: list[tuple[str, bytes, str, int]] = [
     ("a.jsonl", b"[" * 100_000, "json", 1),
     ("a.csv", b"id,question\n1,secret", "column", 0),
     ("a.csv", b"prompt\n", "empty", 0),
-    ("a.csv", b'prompt\n"' + b"x" * 200_000, "csv", 0),
     ("a.csv", b"", "column", 0),
 ]
 

@@ -51,7 +51,10 @@ def test_imported_votes_are_kept_once_rated_and_exported(
     out = votes.with_name(f"out.{kind}")
     assert output(capsys, "export", out)[0] == 0
     again = output(capsys, "ratings", "--votes", out, "--style-control", "--json")
-    assert json.loads(again[1]) == json.loads(from_store[1])
+    # The bounds follow who is drawn together, and pseudonyms made for one file draw others.
+    told, kept = ([{name: row[name] for name in ("model", "rating", "votes")} for row in json.loads(rows)]
+                  for rows in (again[1], from_store[1]))  # fmt: skip
+    assert told == kept
     assert b"ann" not in out.read_bytes()
     assert output(capsys, "export", votes.with_name("out.xls"))[0] == 2
 

@@ -237,7 +237,7 @@ def test_the_operator_s_session_works_and_its_cookie_is_strict(app: Served) -> N
         assert client.get("/workbench/en/").status_code == 303
         entered = client.post("/workbench/login", data={"token": SECRETS["PLAYGROUND_OPERATOR_TOKEN"]})
         cookie = entered.headers["set-cookie"]
-        assert {"HttpOnly", "SameSite=strict", "Path=/workbench"} <= {part.strip() for part in cookie.split(";")}
+        assert {"HttpOnly", "SameSite=strict", "Path=/"} <= {part.strip() for part in cookie.split(";")}
         assert client.get("/workbench/en/").status_code == 200
         foreign = client.post("/workbench/logout", headers={"Origin": EVIL})
         assert foreign.status_code == 403

@@ -92,7 +92,7 @@ def test_the_keyboard_picks_a_model_asks_and_stops(tab: Tab) -> None:
     assert tab.page.evaluate("document.activeElement.type") == "search"
     press("ArrowDown")
     press("ArrowDown")
-    assert tab.page.evaluate("document.activeElement.dataset.id") == "pip-fp32"
+    assert tab.page.evaluate("document.activeElement.dataset.id") == "fable"
     press("ArrowUp")
     press("ArrowUp")
     assert tab.page.evaluate("document.activeElement.type") == "search"

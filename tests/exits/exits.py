@@ -167,6 +167,8 @@ WORDLESS = {
     "command:doctor": "what is set up on this machine",
     r"route:GET /v1/(models(/\{model_id:path\})?|openapi.json)": "which models there are, and what may be asked",
     "route:POST /v1/embeddings": "says that there are none",
+    "service:sessions": "hashes of the operator's sessions",
+    "service:usage": "hashes of callers, and how often and how much they asked",
     "service:keys": "hashes of keys, and names that the operator gave them",
     "command:keys .*": "keys by name",
     "route:(GET|POST) /workbench/(login|logout)": "a form, and where it leads",
@@ -208,6 +210,12 @@ WORDLESS_COLUMNS = {
     "decisions": "id verdict_id conversation_id direction action category detector version policy language model_id"
     " degraded owner shadow text_hash",
     "api_keys": "id name start hash used_on",
+    "api_requests": "id caller process_id",
+    "api_usage": "caller day",
+    "sessions": "hash",
+    "marks": "name hash",
+    "processes": "id",
+    "writing": "conversation_id process_id owner run_id user_message_id message_id stop state",
     "reports": "id owner kind subject_id direction action policy language model_id scores text_hash label",
 }
 """Columns that could hold text and hold names, numbers and ids only; the test reads them to see."""

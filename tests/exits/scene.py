@@ -321,12 +321,10 @@ class Scene:
         person.fire("desk", "begin", data={"name": "some.jsonl", "data": file, "models": "cut-2,cut-3"})
         duel = person.value("desk")["begun"]
         assert duel
-        person.fire("desk", "list")
-        while person.value("desk")["batches"][0]["working"]:
-            time.sleep(0.05)
-            person.fire("desk", "list")
+        Scene._await_batch(person)
         for event in ("halt", "go_on"):
             person.fire("desk", event, data={"id": duel})
+        Scene._await_batch(person)
         person.fire("queue", "enter", data={"id": duel})
         for event in ("skip", "grade"):
             assert person.value("queue")["phase"] == "grading"
@@ -340,6 +338,13 @@ class Scene:
         assert all(card["model"] for card in person.value("stage")["cards"])
         for event in ("results", "leave"):
             person.fire("queue", event)
+
+    @staticmethod
+    def _await_batch(person: Person) -> None:
+        person.fire("desk", "list")
+        while person.value("desk")["batches"][0]["working"]:
+            time.sleep(0.05)
+            person.fire("desk", "list")
 
     @staticmethod
     def _change_sides(person: Person, text: str) -> None:

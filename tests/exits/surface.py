@@ -14,7 +14,7 @@ from starlette.routing import Mount
 from playground.commands.program import build_parser
 from playground.domain import ChatEvent
 from playground.services import Services
-from playground.storage.schema import metadata
+from playground.storage.schema import Words, metadata
 from playground.ui.endpoints import Named
 from playground.ui.page import ARENAS, MOUNTS, OPEN, WORKBENCHES
 
@@ -51,7 +51,7 @@ def text_columns() -> set[str]:
         f"{table.name}.{column.name}"
         for table in metadata.tables.values()
         for column in table.columns
-        if isinstance(column.type, String | JSON)
+        if isinstance(column.type, String | JSON | Words)
     }
 
 

@@ -18,12 +18,12 @@ from hypothesis import strategies as st
 from pyarrow import parquet
 
 from playground.arena.imports import read_ballots
+from playground.arena.questions import read_questions
 from playground.arena.vote_files import FEATURES, read_table, read_votes, votes_from_table
 from playground.catalog.catalog import SHIPPED
 from playground.catalog.own_rows import OwnRows
 from playground.catalog.rows import PARSERS, read_rows
 from playground.catalog.spec import ModelSource, ModelSpec
-from playground.commands.batch import read_questions
 from playground.config import Settings, load_settings
 from playground.domain import Action, Direction
 from playground.errors import ConfigError, InvalidRequest, PlaygroundError, PolicyError
@@ -288,12 +288,15 @@ def test_questions_and_labelled_data(examples: int) -> None:
     def evaluated(path: Path) -> object:
         return list(records.read_rows(path, ["text", "label"]))
 
+    def asked(path: Path) -> object:
+        return read_questions(path.name, path.read_bytes(), 1000)
+
     def check(values: list[Any], raw: bytes, seed: int) -> None:
         lines = "\n".join(map(json.dumps, values)).encode()
         for name in ("x.jsonl", "x.txt", "x.json", "x.csv", "x.tsv", "x.bin"):
             for content in (lines, json.dumps(values).encode(), raw, damaged(gzip.compress(lines), seed)):
                 tried(evaluated, name, content, InvalidRequest)
-                tried(read_questions, name, content, InvalidRequest)
+                tried(asked, name, content, InvalidRequest)
 
     hunt(examples // 2, check, rows, st.binary(max_size=60), seeds)
 

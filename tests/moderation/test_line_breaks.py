@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from playground.moderation.line_breaks import without_breaks
@@ -102,6 +102,7 @@ def test_the_outcome_does_not_depend_on_the_pieces(text: str, size: int) -> None
 
 @settings(max_examples=400, deadline=None)
 @given(pieces_of_numbers, pieces_of_numbers)
+@example("0912**", "09120912")
 def test_what_is_settled_is_found_whatever_follows(text: str, more: str) -> None:
     settled = len(text) - DETECTOR.unsettled(text)
     for finding in DETECTOR.scan(text + more):

@@ -17,4 +17,4 @@ def test_smoke_run_makes_a_checked_model_with_a_card(tmp_path: Path, capsys: pyt
     assert "fp32, temperature 0: in scope, all topics (en)" in told
     exported = {path.name for path in (tmp_path / "pip" / "fp32").iterdir()}
     assert {"model.onnx", "genai_config.json", "tokenizer.json", "chat_template.jinja"} <= exported
-    assert "without the CLINC150 questions" in (tmp_path / "pip" / "README.md").read_text(encoding="utf-8")
+    assert "on the project's own texts alone" in (tmp_path / "pip" / "README.md").read_text(encoding="utf-8")
