@@ -10,7 +10,7 @@ from training.chat.candidate import GREEDY
 from training.chat.exam import is_right, read_questions
 from training.chat.runtime import ExportedModel
 
-PRECISIONS = ("int8", "fp32")
+PRECISIONS = ("int8", "int4", "fp32")
 TOLERANCE = 0.08
 
 
