@@ -19,6 +19,7 @@ import time
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +84,9 @@ PICKED = {
     "halt": {"id": "echo"},
     "remove": {"id": "echo"},
 }
+
+
+_VISITS = count()  # no two visits begin the same batch: it would be the one that is graded already
 
 
 @dataclass
@@ -315,7 +319,7 @@ class Scene:
     @staticmethod
     def _grade(person: Person, said: str) -> None:
         """A batch of which a model says the canary, and thinks it, and whose file has it; and all that grading does."""
-        asked = (said[::-1], (TAGS[0] + said + TAGS[1] + AFTER)[::-1], "Good day."[::-1], said)
+        asked = (said[::-1], (TAGS[0] + said + TAGS[1] + AFTER)[::-1], f"Good day, {next(_VISITS)}."[::-1], said)
         lines = "\n".join(json.dumps({"prompt": question}) for question in asked)
         file = base64.b64encode(lines.encode()).decode()
         person.fire("desk", "begin", data={"name": "some.jsonl", "data": file, "models": "cut-2,cut-3"})

@@ -27,9 +27,9 @@ class Result:
 
 
 def holds(story: str, request: Request) -> bool:
-    """Whether a story has the hero and the thing that it was asked for, below its title."""
+    """Whether a story has the hero and the thing that it was asked for; below its title, if it has one."""
     wanted = [request.hero or "", bare(request.thing or "")]
-    told = story.partition("\n")[2].lower()
+    told = (story.partition("\n\n")[2] or story).lower()
     return all(word.lower() in told for word in wanted)
 
 
