@@ -62,7 +62,8 @@ async def _assemble(services: Services, space: Space | None) -> FastAPI:
     ]
     app = FastAPI(middleware=middleware, docs_url=None, redoc_url=None, openapi_url=None, routes=routes)
     app.add_api_route("/", choose_language, methods=["GET"], include_in_schema=False)
-    app.add_api_route(ARENA, choose_arena_language, methods=["GET"], include_in_schema=False)
+    for path in (ARENA, f"{ARENA}/"):  # what is mounted at the root leaves no redirect between the two
+        app.add_api_route(path, choose_arena_language, methods=["GET"], include_in_schema=False)
     for language in LANGUAGES:
         _mount(
             app,

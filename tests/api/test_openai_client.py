@@ -49,7 +49,7 @@ def test_a_chat_and_its_stream_say_the_same(app: Site) -> None:
 
 def test_several_choices_are_drawn_from_seeds_of_their_own(app: Site) -> None:
     client = app.openai()
-    asked: Any = {"model": "pip", "messages": [user("Tell me a story")], "temperature": 2.0, "max_tokens": 20}
+    asked: Any = {"model": "fable", "messages": [user("Tell me a story")], "temperature": 2.0, "max_tokens": 20}
     answer = client.chat.completions.create(**asked, n=3, seed=3)
     assert [choice.index for choice in answer.choices] == [0, 1, 2]
     assert answer.usage is not None
@@ -66,7 +66,7 @@ def test_several_choices_are_drawn_from_seeds_of_their_own(app: Site) -> None:
 
 
 def test_the_same_seed_draws_the_same_answer(app: Site) -> None:
-    asked: Any = {"model": "pip", "messages": [user("Tell me a story")], "temperature": 1.0, "max_tokens": 20}
+    asked: Any = {"model": "fable", "messages": [user("Tell me a story")], "temperature": 1.0, "max_tokens": 20}
     client = app.openai()
     client.chat.completions.create(**asked)  # what is read of the prompt is kept from now on, whoever asks
     drawn = [client.chat.completions.create(**asked, seed=seed).choices[0].message.content for seed in (-5, -5, 8, 9)]
@@ -105,10 +105,10 @@ def test_stop_length_and_penalties(app: Site) -> None:
     assert short.choices[0].finish_reason == "length"
     assert short.usage is not None
     assert short.usage.completion_tokens == 3
-    other = client.chat.completions.create(
-        model="pip", messages=QUESTION, temperature=0, frequency_penalty=2, presence_penalty=2, extra_body={"top_k": 5}
-    )
-    assert other.choices[0].message.content != said
+    story: Any = {"model": "fable", "messages": [user("Tell me a story")], "temperature": 0}
+    told = client.chat.completions.create(**story).choices[0].message.content
+    other = client.chat.completions.create(**story, frequency_penalty=2, presence_penalty=2, extra_body={"top_k": 5})
+    assert other.choices[0].message.content != told
 
 
 def test_a_conversation_is_answered_as_a_whole(app: Site) -> None:

@@ -59,7 +59,9 @@ def test_a_blind_battle_between_the_models_that_ship(services: Services) -> None
     with pytest.raises(InvalidRequest, match="Vote first"):
         services.arena.surprise("anna", battle.id, "vi")
     told = services.arena.vote("anna", battle.id, "tie")
-    assert {side.model_id for side in told.sides} == {"pip", "pip-fp32"}
+    drawn = {side.model_id for side in told.sides}
+    assert len(drawn) == 2
+    assert drawn <= {"pip", "fable", "pip-int4", "pip-fp32"}
 
 
 def test_models_read_each_other_s_answers(services: Services) -> None:

@@ -53,7 +53,7 @@ def read(services: Services, question: str, models: tuple[str, ...] = ("echo", "
     arena = services.arena
     comparison = arena.start("anna", Mode.NAMED, [SideRequest(name) for name in models], "en")
     arena.ask("anna", comparison.id, question)
-    for _ in range(100):
+    for _ in range(1000):
         view = arena.view("anna", comparison.id)
         if not any(side.running for side in view.sides):
             break

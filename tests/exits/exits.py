@@ -160,7 +160,7 @@ EXITS = (
 )
 
 WORDLESS = {
-    r"route:\w+ (/|/workbench|/arena)": "leads to the page in the visitor's language",
+    r"route:\w+ (/|/workbench/?|/arena/?)": "leads to the page in the visitor's language",
     "route:GET /(healthz|readyz)": "says ok, or which part of the house is not ready",
     "route:GET /metrics": "figures; tests/operation looks for words in them",
     "service:metrics": "figures",

@@ -59,6 +59,7 @@ def entrance_routes(
 
     return [
         Route(ROOT, lead),
+        Route(f"{ROOT}/", lead),
         Route(LOGIN, login, methods=["GET", "POST"]),
         Route(LOGOUT, logout, methods=["POST"]),
         Route(CASES, cases),
