@@ -55,7 +55,7 @@ def test_a_blind_battle_between_the_models_that_ship(services: Services) -> None
     services.arena.ask("anna", battle.id, "Bạn là ai?")
     view = settled(services, battle)
     assert view.may_vote
-    assert "pip" not in repr(view).lower()
+    assert not [name for name in ("pip", "fable") if name in repr(view).lower()]
     with pytest.raises(InvalidRequest, match="Vote first"):
         services.arena.surprise("anna", battle.id, "vi")
     told = services.arena.vote("anna", battle.id, "tie")

@@ -131,7 +131,7 @@ def test_nothing_on_the_wire_tells_who_answers_before_the_vote(app: Served) -> N
             person.fire("stage", "follow")
         wire = person.received.decode().casefold() + json.dumps(person.config).casefold()
         assert "what is your name" in wire
-        for telling in ("pip", "echo", "unhurried", "fp32", "tokens/s", "model_id"):
+        for telling in ("pip", "fable", "echo", "unhurried", "fp32", "tokens/s", "model_id"):
             assert telling not in wire, telling
         person.fire("stage", "vote", data={"winner": "tie"})
         assert all(card["model"] for card in person.value("stage")["cards"])
