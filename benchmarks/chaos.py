@@ -8,7 +8,6 @@ unscreened may have left, and every client must have had an answer or an error.
 
 from __future__ import annotations
 
-import argparse
 import itertools
 import json
 import os
@@ -29,9 +28,10 @@ import psutil
 
 from benchmarks.ledger import Ledger
 from benchmarks.page_client import PageClient, PageError
-from benchmarks.rows import Row, shown
+from benchmarks.rows import Row
 from benchmarks.served import Served, serve
 from benchmarks.shifted_clock import ShiftedClock, make_clock
+from benchmarks.timed import run
 
 MINUTES = float(os.environ.get("BENCH_CHAOS_MINUTES", "1"))
 PATIENCE = 90.0
@@ -295,15 +295,5 @@ def _answers_again(app: Served) -> bool:
     return False
 
 
-def main() -> int:
-    """Run for as long as asked; 1 when a bar is missed."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.chaos", description=__doc__)
-    parser.add_argument("--minutes", type=float, default=MINUTES, help=f"how long [{MINUTES:g}]")
-    rows = list(measure(parser.parse_args().minutes))
-    for row in rows:
-        print(shown(row))
-    return 1 if any(row.met is False for row in rows) else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run("chaos", measure, MINUTES))

@@ -8,7 +8,6 @@ guests run on the same machine and take their share of it, so tokens per second 
 
 from __future__ import annotations
 
-import argparse
 import itertools
 import os
 import re
@@ -26,8 +25,9 @@ import psutil
 from openai import OpenAI, OpenAIError
 
 from benchmarks.guests import browse, call
-from benchmarks.rows import Row, shown
+from benchmarks.rows import Row
 from benchmarks.served import Served, serve
+from benchmarks.timed import run
 from playground.config import Settings
 from playground.domain import SamplingParams
 from playground.engines.contract import Prompt, Turn
@@ -240,15 +240,5 @@ def _written(app: Served) -> float:
     return float(found[1]) if found else 0.0
 
 
-def main() -> int:
-    """Run for as long as asked; 1 when a bar is missed."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.soak", description=__doc__)
-    parser.add_argument("--minutes", type=float, default=MINUTES, help=f"how long [{MINUTES:g}]")
-    rows = list(measure(parser.parse_args().minutes))
-    for row in rows:
-        print(shown(row))
-    return 1 if any(row.met is False for row in rows) else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run("soak", measure, MINUTES))

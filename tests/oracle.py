@@ -19,6 +19,17 @@ from playground.engines.registry import ENGINES, EngineKind
 from playground.engines.tokenizer import HfTokenizer
 
 END = "<|im_end|>"
+POLICY = """
+extends = "standard"
+[detectors]
+input = []
+output = ["words", "personal_data"]
+[output]
+profanity = { action = "block", threshold = 0.5 }
+slur = { action = "block", threshold = 0.5 }
+abuse = { action = "block", threshold = 0.5 }
+email = "redact"
+"""
 TEMPLATE = (
     "{% for m in messages %}{{ m['role'] + ': ' + m['content'] + '\n' }}{% endfor %}"
     "{% if add_generation_prompt %}{{ 'assistant: ' }}{% endif %}"

@@ -81,14 +81,17 @@ class Entrance:
         try:
             await self._enter(scope, receive, noted)
         except PlaygroundError as error:
-            await problem_of(error).response(scope, receive, send)
+            problem = problem_of(error)
         except HTTPException as error:
-            await problem_of_http(error).response(scope, receive, send)
+            problem = problem_of_http(error)
         except Exception as error:  # noqa: BLE001  the last line: a trace may quote what people wrote
             place = traceback.extract_tb(error.__traceback__)[-1]
             log.error("api: %s in %s, line %s", type(error).__name__, place.name, place.lineno)  # noqa: TRY400
-            if not begun:
-                await UNEXPECTED.response(scope, receive, send)
+            problem = UNEXPECTED
+        else:
+            return
+        if not begun:
+            await problem.response(scope, receive, send)
 
     async def _enter(self, scope: Scope, receive: Receive, send: Send) -> None:
         connection = HTTPConnection(scope)

@@ -15,17 +15,6 @@ from playground.services import Services, build
 from tests import oracle
 from tests.catalogue import write_models
 
-POLICY = """
-extends = "standard"
-[detectors]
-input = []
-output = ["words", "personal_data"]
-[output]
-profanity = { action = "block", threshold = 0.5 }
-slur = { action = "block", threshold = 0.5 }
-abuse = { action = "block", threshold = 0.5 }
-email = "redact"
-"""
 Built = Callable[..., Services]
 
 
@@ -36,7 +25,7 @@ def thinking(isolated: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Built]
 
     def make(says: str, *holds: str) -> Services:
         oracle.install(monkeypatch, [says], holds)
-        (isolated / "policy.toml").write_text(POLICY, encoding="utf-8")
+        (isolated / "policy.toml").write_text(oracle.POLICY, encoding="utf-8")
         models = write_models(isolated / "models.toml", {"oracle": {"engine": "oracle"}})
         settings = Settings(
             data_dir=isolated / "data", models_file=models, default_model="echo", policy=str(isolated / "policy.toml")

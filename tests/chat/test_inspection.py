@@ -22,17 +22,6 @@ from tests.catalogue import write_models
 
 ANNA = "0" * 32
 PARAMS = SamplingParams(temperature=0.9, top_p=0.95, top_k=40, max_tokens=24, seed=11)
-POLICY = """
-extends = "standard"
-[detectors]
-input = []
-output = ["words", "personal_data"]
-[output]
-profanity = { action = "block", threshold = 0.5 }
-slur = { action = "block", threshold = 0.5 }
-abuse = { action = "block", threshold = 0.5 }
-email = "redact"
-"""
 
 
 @pytest.fixture(scope="module")
@@ -190,7 +179,7 @@ def thinking(isolated: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Built]
 
     def make(says: str | list[str], *holds: str, tags: tuple[str, str] | None = None) -> Services:
         oracle.install(monkeypatch, [says] if isinstance(says, str) else says, holds)
-        (isolated / "policy.toml").write_text(POLICY, encoding="utf-8")
+        (isolated / "policy.toml").write_text(oracle.POLICY, encoding="utf-8")
         row = {"engine": "oracle"} | ({"reasoning_tags": tags} if tags else {})
         models = write_models(isolated / "models.toml", {"oracle": row})
         settings = Settings(

@@ -12,7 +12,7 @@ def build_parser() -> argparse.ArgumentParser:
     """The options of the command."""
     parser = argparse.ArgumentParser(prog="python -m training.chat", description=__doc__)
     parser.add_argument("--out", type=Path, required=True, help="folder for checkpoints, weights and exported models")
-    parser.add_argument("--minutes", type=float, help="minutes of training (55, a lesson 13)")
+    parser.add_argument("--minutes", type=float, help="minutes of training (55, a lesson 11)")
     parser.add_argument("--clinc", type=Path, help="CLINC150's data_full.json: human questions as extra input")
     parser.add_argument("--prose", type=Path, nargs="+", default=[], help="folders of Markdown to read first")
     parser.add_argument("--from", dest="earlier", type=Path, help="an earlier run's folder: begin from its weights")

@@ -170,6 +170,18 @@ class Place:
     row: int = 0
 
 
+def batches_of(rows_of: Callable[[int], Rows], place: Place, size: int) -> Iterator[Rows]:
+    """Batches from a place on, of the rows of one chunk after the other; the place moves along."""
+    while True:
+        rows = rows_of(place.chunk)
+        while place.row + size <= len(rows):
+            start = place.row
+            place.row += size
+            yield rows.take(start, size)
+        place.chunk += 1
+        place.row = 0
+
+
 class Corpus:
     """Endless packed rows, made chunk by chunk; chunk n of a seed is always the same."""
 
@@ -195,11 +207,4 @@ class Corpus:
 
     def batches(self, place: Place, size: int) -> Iterator[Rows]:
         """Batches from a place on; the place moves along."""
-        while True:
-            rows = self.chunk(place.chunk)
-            while place.row + size <= len(rows):
-                start = place.row
-                place.row += size
-                yield rows.take(start, size)
-            place.chunk += 1
-            place.row = 0
+        return batches_of(self.chunk, place, size)

@@ -51,9 +51,10 @@ class Recipe:
 STANDARD = Recipe(Shape(), Plan())
 LESSON = Recipe(
     Shape(width=128, layers=4, heads=2, hidden=384),
-    Plan(minutes=13, judge_seconds=75, prose_share=0.2),
+    Plan(minutes=11, judge_seconds=75, prose_share=0.2),
     tokenizer_conversations=20_000,
     chunk_conversations=4_000,
+    exam_questions=20,
 )
 SMOKE = Recipe(
     Shape(vocabulary=512, width=64, layers=2, heads=2, kv_heads=1, head_width=32, hidden=96, context=256),

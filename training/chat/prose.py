@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tokenizers import Tokenizer
 
-from training.chat.corpus import PAD, Place, Rows, pack, token_id
+from training.chat.corpus import PAD, Place, Rows, batches_of, pack, token_id
 
 SUFFIXES = frozenset({".md", ".mdx"})
 LANGUAGES = frozenset({"en", "vi"})
@@ -83,11 +83,4 @@ class Prose:
 
     def batches(self, place: Place, size: int) -> Iterator[Rows]:
         """Batches from a place on; the place moves along."""
-        while True:
-            rows = self.once(place.chunk)
-            while place.row + size <= len(rows):
-                start = place.row
-                place.row += size
-                yield rows.take(start, size)
-            place.chunk += 1
-            place.row = 0
+        return batches_of(self.once, place, size)

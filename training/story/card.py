@@ -17,12 +17,17 @@ SHOWN = (
 )
 
 
+def quoted(question: str, answer: str) -> str:
+    """A question and its answer as one quotation."""
+    return "\n".join(f"> {line}".rstrip() for line in (f"**{question}**", "", *answer.split("\n")))
+
+
 def write_card(folder: Path, trainer: Trainer, results: dict[str, dict[str, Result]]) -> None:
     """Write ``README.md`` into a folder of exported models."""
     template = Template(resources.files(__package__).joinpath("card.md").read_text(encoding="utf-8"))
     shape, progress = trainer.model.shape, trainer.progress
     model = ExportedModel(folder / next(iter(results)))
-    shown = "\n\n".join(f"> **{question}**\n>\n> {model.answer([('user', question)], LONGEST)}" for question in SHOWN)
+    shown = "\n\n".join(quoted(question, model.answer([("user", question)], LONGEST)) for question in SHOWN)
     text = template.substitute(
         parameters=f"{sum(weight.numel() for weight in trainer.model.parameters()):,}",
         shape=f"{shape.layers} layers, width {shape.width}, {shape.heads} query heads and {shape.kv_heads} key-value "
