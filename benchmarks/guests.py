@@ -105,13 +105,17 @@ def browse(address: str, number: int, tally: Counting, stop: threading.Event) ->
 
 
 def _answered(page: Page, question: str) -> bool:
-    """Ask; whether the last question on the page is this one, with an answer below it."""
-    rows = "document.querySelectorAll('#chat .bot-row')"
-    before = page.evaluate(f"{rows}.length")
+    """Ask; whether the last question on the page is this one, with an answer below it.
+
+    The page shows the last questions only, so their number says nothing.
+    """
     page.fill("#composer-text", question)
     page.press("#composer-text", "Enter")
-    page.wait_for_function(f"n => {rows}.length > n", arg=before)
-    page.wait_for_function(f"!playground.busy && [...{rows}].at(-1)?.querySelector(':scope > .extras')")
+    last = "[...document.querySelectorAll('#chat .user-row .message-content')].at(-1)?.innerText.trim()"
+    page.wait_for_function(f"asked => {last} === asked", arg=question)
+    page.wait_for_function(
+        "!playground.busy && [...document.querySelectorAll('#chat .bot-row')].at(-1)?.querySelector(':scope > .extras')"
+    )
     asked = page.query_selector_all("#chat .user-row .message-content")
     answers = page.query_selector_all("#chat .bot-row .message-content")
-    return bool(asked) and asked[-1].inner_text().strip() == question and bool(answers[-1].inner_text().strip())
+    return asked[-1].inner_text().strip() == question and bool(answers[-1].inner_text().strip())

@@ -5,7 +5,8 @@ models of one form, the first: they are the same code with another row of data).
 pieces of 1, 2, 3 and 7 characters, cut from every offset of each (`scene.cuts`): every place in the canary is the
 end of a piece of each size, in the answer and in the thoughts, in edited and in repeated questions. All cuts in two are
 tried on the guard itself (`tests/moderation/test_canary.py`), of which everything here is downstream. Then all
-detectors stand in one policy and every canary goes through the pages as well, as a person and the operator use them.
+detectors of a run stand in one policy and every canary goes through the pages as well, as a person and the operator
+use them.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from tests.exits.exits import EXITS, Exit, wordless_values
 from tests.exits.scene import LEAD, Scene, staged
 
 OFTEN = ("words", "personal_data", "embedded")
-"""Detectors that stand alone in every run; all others do so in the extended one, and in every run on the pages."""
+"""Detectors of every run, alone and together on the pages; all others join in the extended one."""
 
 
 def _alone(canary: Canary) -> object:
@@ -37,10 +38,16 @@ def scene(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         yield played
 
 
-@pytest.fixture(scope="module")
-def pages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
-    """The playground with all detectors and its pages."""
-    with staged(*ON_STAGE, folder=tmp_path_factory.mktemp("pages"), pages=True) as played:
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param([canary for canary in ON_STAGE if canary.detector in OFTEN], id="often"),
+        pytest.param(ON_STAGE, id="all", marks=pytest.mark.extended),
+    ],
+)
+def pages(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+    """The playground with several detectors, in the extended run with all, and its pages."""
+    with staged(*request.param, folder=tmp_path_factory.mktemp("pages"), pages=True) as played:
         played.play()
         yield played
 

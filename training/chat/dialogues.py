@@ -16,6 +16,8 @@ PAGES = {"en": "", "vi": "_vi"}
 LENGTHS = {1: 60, 2: 14, 3: 8, 4: 5, 5: 4, 6: 3, 7: 3, 8: 3}
 HELD_OUT_OF = 16
 SMALL, TIMES = 20, 10
+INTENT_SHARES = {"guide": 1.0, "fact": 0.45, "list": 0.45}
+SMALL_TALK_SHARE = 0.6
 
 
 @dataclass(frozen=True)
@@ -39,10 +41,10 @@ def article(word: str) -> str:
     return "an" if word[0] in "aeiou" else "a"
 
 
-def intent_weight(intent: Intent) -> int:
-    """How often an intent comes: more wordings, more often, but facts half as often as what people come to ask."""
-    weight = min(45, 6 + len(intent.questions))
-    return weight // 2 if intent.id.startswith(("fact_", "list_")) else weight
+def intent_weight(intent: Intent) -> float:
+    """How often an intent comes: more wordings, more often; what people come to ask more often than facts."""
+    kind = intent.id.partition("_")[0]
+    return min(70, 6 + len(intent.questions)) * INTENT_SHARES.get(kind, SMALL_TALK_SHARE)
 
 
 def capitalised(text: str) -> str:
@@ -72,24 +74,24 @@ class Dialogues:
         self.extra = extra or OutsideQuestions()
         self.held_out = held_out
         self.tasks: dict[Callable[[], Exchange], float] = {
-            self.definition: 17,
-            self.simple_definition: 4,
+            self.definition: 15,
+            self.simple_definition: 3,
             self.simple_definition_vi: 3,
-            self.definition_vi: 14,
+            self.definition_vi: 13,
             self.capital: 4,
-            self.capital_vi: 3,
+            self.capital_vi: 4,
             self.country: 3,
-            self.sum: 9,
+            self.sum: 14,
             self.large_sum: 1,
             self.translation: 4,
-            self.talk: 34,
-            self.talk_vi: 26,
-            self.outside: 17,
-            self.outside_vi: 12,
-            self.story: 3,
+            self.talk: 46,
+            self.talk_vi: 40,
+            self.outside: 24,
+            self.outside_vi: 20,
+            self.story: 2,
         }
         if self.extra.talk:
-            self.tasks[self.human_talk] = 6
+            self.tasks[self.human_talk] = 4
         if self.extra.declined:
             self.tasks[self.human_outside] = 10
 
@@ -270,7 +272,7 @@ class Dialogues:
     def declined(self, language: str) -> Exchange:
         """A question that is out of scope."""
         outside = content.outside(language)
-        if self.random.random() < 0.45:
+        if self.random.random() < 0.65:
             return Exchange(
                 phrase(self.random.choice(chosen(outside.questions, self.held_out)), self.random),
                 self.random.choice(outside.answers),
