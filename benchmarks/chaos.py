@@ -62,7 +62,7 @@ def measure(minutes: float = MINUTES) -> Iterator[Row]:
         place, ledger = Path(folder), Ledger(FORBIDDEN.encode())
         clock = make_clock(place)
         data = place / "data"
-        with serve(*_options(place), data_dir=data, variables=clock.variables if clock else {}) as app:
+        with serve(*_options(place), data_dir=data, environment=clock.variables if clock else {}) as app:
             faults = _live_through(app, ledger, clock, minutes)
             recovered = _answers_again(app)
             app.process.kill()

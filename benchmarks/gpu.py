@@ -124,7 +124,8 @@ def _plain(torch: Any) -> Any:
     import transformers  # noqa: PLC0415
 
     model = transformers.AutoModelForCausalLM.from_pretrained(checkpoint(), dtype=torch.bfloat16)
-    return model.to("cuda").eval()
+    placed: Any = model
+    return placed.to("cuda").eval()
 
 
 def _plain_speed(torch: Any, model: Any, batch: int) -> float:

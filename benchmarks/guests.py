@@ -93,7 +93,7 @@ def browse(address: str, number: int, tally: Counting, stop: threading.Event) ->
             page = browser.new_page()
             page.set_default_timeout(_WAIT_SECONDS * 1000)
             page.on("pageerror", lambda error: tally.fail("browser, script", error))
-            page.on("response", lambda answer: answer.status < 400 or tally.fail("browser", answer.status))
+            page.on("response", lambda answer: tally.fail("browser", answer.status) if answer.status >= 400 else None)
             page.goto(f"{address}/en/", wait_until="domcontentloaded")
             page.wait_for_selector("#composer-text")
             page.wait_for_function("document.querySelector('.hero-title')")

@@ -33,7 +33,7 @@ class Served:
     def cpu_seconds(self) -> float:
         """CPU time of the server and its workers so far, user and system."""
         family = [self.process, *self.process.children(recursive=True)]
-        return sum(part.cpu_times().user + part.cpu_times().system for part in family)
+        return float(sum(part.cpu_times().user + part.cpu_times().system for part in family))
 
     def memory_bytes(self) -> int:
         """Resident memory of the server and its workers."""

@@ -78,7 +78,7 @@ class Runner:
         return np.ctypeslib.as_array(llama_cpp.llama_get_logits_ith(self._context, place), (self._words,))
 
 
-@llama_cpp.llama_log_callback
+@llama_cpp.llama_log_callback  # type: ignore[untyped-decorator]
 def _SILENT(level: int, text: bytes, data: object) -> None:  # noqa: N802  a value for the library, not a function of ours
     del level, text, data
 

@@ -26,7 +26,7 @@ class Runner:
     """The model with its default way of generating, which binds inputs and outputs."""
 
     def __init__(self, checkpoint: Path, cache: Path, precision: str, threads: int) -> None:
-        transformers.logging.set_verbosity_error()
+        transformers.logging.set_verbosity_error()  # type: ignore[no-untyped-call]
         torch.set_num_threads(threads)
         settings = onnxruntime.SessionOptions()
         settings.intra_op_num_threads = threads

@@ -16,8 +16,9 @@ class Runner:
 
     def __init__(self, checkpoint: str, threads: int) -> None:
         torch.set_num_threads(threads)
-        transformers.logging.set_verbosity_error()
-        self._model: Any = transformers.AutoModelForCausalLM.from_pretrained(checkpoint, dtype=torch.float32).eval()
+        transformers.logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+        model: Any = transformers.AutoModelForCausalLM.from_pretrained(checkpoint, dtype=torch.float32)
+        self._model = model.eval()
 
     def run(self, task: Task) -> Figures:
         """Prompts through one call of the model; answers from the first token on."""
