@@ -44,7 +44,7 @@ def article(word: str) -> str:
 def intent_weight(intent: Intent) -> float:
     """How often an intent comes: more wordings, more often; what people come to ask more often than facts."""
     kind = intent.id.partition("_")[0]
-    return min(70, 6 + len(intent.questions)) * INTENT_SHARES.get(kind, SMALL_TALK_SHARE)
+    return min(160, 6 + len(intent.questions)) * INTENT_SHARES.get(kind, SMALL_TALK_SHARE)
 
 
 def capitalised(text: str) -> str:
