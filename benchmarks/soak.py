@@ -16,7 +16,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -81,7 +81,7 @@ class Tally:
 
 
 def measure(minutes: float = MINUTES) -> Iterator[Row]:
-    """Everybody at once for so long. The first quarter warms up: memory is compared from there to the end."""
+    """Everybody at once for so long. The first half fills what is kept a while: memory is compared from there on."""
     with tempfile.TemporaryDirectory() as folder:
         alone = _alone(Path(folder))
     limits = ("--api-requests-per-minute", "0", "--api-concurrent", "0")
@@ -103,7 +103,7 @@ def measure(minutes: float = MINUTES) -> Iterator[Row]:
         yield Row(f"{name} of all / the engine's alone", together[row] / alone[row], "ratio", detail=detail)
 
 
-def _account(tally: Tally, memory: tuple[int, int]) -> Iterator[Row]:
+def _account(tally: Tally, memory: Sequence[int]) -> Iterator[Row]:
     yield Row("answers", tally.answers, "", 1)
     yield Row("errors", len(tally.errors), "", 0, at_least=False, detail="; ".join(tally.errors[:3]))
     yield Row("answers to somebody else's question", tally.mixed, "", 0, at_least=False)
@@ -111,10 +111,8 @@ def _account(tally: Tally, memory: tuple[int, int]) -> Iterator[Row]:
     first = sorted(tally.first) or [0.0]
     yield Row("time to the first text of 64 streams, median", statistics.median(first), "s")
     yield Row("time to the first text of 64 streams, p95", first[int(0.95 * (len(first) - 1))], "s")
-    detail = f"{memory[0] / 2**20:.0f} MiB, then {memory[1] / 2**20:.0f} MiB"
-    yield Row(
-        "memory at the end / after a quarter", memory[1] / memory[0], "ratio", FLAT, at_least=False, detail=detail
-    )
+    detail = "after each quarter " + ", ".join(f"{size / 2**20:.0f}" for size in memory) + " MiB"
+    yield Row("memory at the end / half-way", memory[3] / memory[1], "ratio", FLAT, at_least=False, detail=detail)
 
 
 def _alone(folder: Path) -> tuple[float, float]:
@@ -223,13 +221,15 @@ def _stream_echo(app: Served, number: int, tally: Tally, stop: threading.Event) 
             tally.add(first, mixed=text != question)
 
 
-def _watch(app: Served, seconds: float) -> tuple[tuple[int, int], tuple[float, float]]:
-    """Memory after a quarter and at the end; in between Pip's tokens per second, and per CPU second of the app."""
+def _watch(app: Served, seconds: float) -> tuple[list[int], tuple[float, float]]:
+    """Memory after each quarter; in the last three Pip's tokens per second, and per CPU second of the app."""
     end = time.monotonic() + seconds
     time.sleep(seconds / 4)
-    early, before, began, computed = app.memory_bytes(), _written(app), time.monotonic(), app.cpu_seconds()
-    time.sleep(max(0.0, end - began))
-    memory, written = (early, app.memory_bytes()), _written(app) - before
+    memory, before, began, computed = [app.memory_bytes()], _written(app), time.monotonic(), app.cpu_seconds()
+    for quarters in (2, 1, 0):
+        time.sleep(max(0.0, end - quarters * seconds / 4 - time.monotonic()))
+        memory.append(app.memory_bytes())
+    written = _written(app) - before
     return memory, (written / (time.monotonic() - began), written / (app.cpu_seconds() - computed))
 
 
