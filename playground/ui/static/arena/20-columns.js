@@ -142,6 +142,7 @@
     const live = el("div", "live", el("span", "live-dots", el("i"), el("i"), el("i")), el("span", "live-text"), el("progress"));
     live.children[2].setAttribute("aria-label", word("arena.progress", { letter: card.letter }));
     const stats = el("p", "stats");
+    stats.setAttribute("role", "group"); // a paragraph may not have a label
     stats.setAttribute("aria-label", word("stats.label"));
     const about = { told: state.value.told, trigger: state.trigger, text: "" };
     const notices = card.notices.map((notice) => playground.noticeCard(notice, notice.retry && !state.value.blind ? [retryButton(card)] : [], null, about));
