@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from training.chat.diary import QUESTIONS, Entry, speak, write
 from training.chat.model import LeanLlama, weighted_loss
 from training.chat.muon import Muon
 from training.chat.prose import Prose
+from training.chat.rounding import rounded_weights
 
 WEIGHTS_FILE, AVERAGE_FILE, BEST_FILE = "weights.safetensors", "average.safetensors", "best.safetensors"
 STATE_FILE = "state.pt"
@@ -29,7 +31,8 @@ class Plan:
 
     ``prose_share`` of the time goes to plain text, if there is any, the rest to dialogues. ``decay`` is how much of the
     average of the weights stays at each step. The average is judged on wordings that were kept back; training ends
-    early after ``patience`` judgements without a better one.
+    early after ``patience`` judgements without a better one. In the last ``rounded_share`` of the time the network
+    sees its weights in 4 bits (see `rounding`), so that it loses little when it is shipped in so few.
     """
 
     minutes: float = 55.0
@@ -38,6 +41,7 @@ class Plan:
     rate: float = 3e-3
     warmup: int = 60
     prose_share: float = 0.15
+    rounded_share: float = 0.35
     decay: float = 0.995
     patience: int = 8
     seed: int = 0
@@ -162,8 +166,10 @@ class Trainer:
         for optimizer in self.optimizers:
             for group in optimizer.param_groups:
                 group["lr"] = self.rate()
-        loss, answers = self.losses(self.model, rows)
-        loss.backward()  # type: ignore[no-untyped-call]
+        near_the_end = self.done() >= 1 - self.plan.rounded_share
+        with rounded_weights(self.model) if near_the_end else nullcontext():
+            loss, answers = self.losses(self.model, rows)
+            loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         for optimizer in self.optimizers:
             optimizer.step()
