@@ -200,10 +200,7 @@ class Answerer:
             draft.dropped_messages = built.dropped_messages
             _check_able(spec, engine, task.params)
             _stop_here(run)
-            params = built.params
-            if self._trails is not None and task.conversation_id is not None and spec.servers:
-                params = _telling(params, engine.capabilities.alternatives)
-                draft.keep_tokens()
+            params = self._telling(task, draft, engine, built.params)
             outcome.begin(len(built.prompt.token_ids) - built.prompt.answered)
             generated = engine.generate(built.prompt, params, tell)
             with closing(cast("Generator[Delta]", generated)) as pieces:
@@ -215,6 +212,14 @@ class Answerer:
                         draft.write(piece.text, piece.reasoning, piece.logprobs)
                     if run.stopping or draft.blocked or piece.finish_reason is not None:
                         return
+
+    def _telling(self, task: Task, draft: Draft, engine: Engine, params: SamplingParams) -> SamplingParams:
+        """The settings to ask with, so that the answer of a model on a server can be looked into later."""
+        if self._trails is None or task.conversation_id is None or not task.spec.servers:
+            return params
+        draft.keep_tokens()
+        alternatives = engine.capabilities.alternatives
+        return replace(params, logprobs=max(alternatives, params.logprobs or 0)) if alternatives else params
 
     def _keep_trail(self, task: Task, draft: Draft) -> None:
         trail = draft.trail
@@ -286,11 +291,6 @@ def _check_able(spec: ModelSpec, engine: Engine, params: SamplingParams) -> None
         raise InvalidRequest(f"{spec.name} cannot tell log-probabilities. Ask without logprobs, or another model.")
     if params.schema is not None and not engine.capabilities.schemas:
         raise NoSchemas(f"Answers of {spec.name} cannot be held to a schema. Ask without one, or another model.")
-
-
-def _telling(params: SamplingParams, alternatives: int) -> SamplingParams:
-    """The same settings, with log-probabilities and at least so many alternatives; 0 asks for nothing."""
-    return replace(params, logprobs=max(alternatives, params.logprobs or 0)) if alternatives else params
 
 
 def _stop_here(run: Run) -> None:
