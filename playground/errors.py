@@ -8,6 +8,8 @@ PlaygroundError                      code                  HTTP
 │   ├── UnknownConversation          unknown_conversation  404
 │   ├── UnknownDecision              unknown_decision      404
 │   ├── NoProbabilities              no_probabilities      400
+│   │   ├── RunsElsewhere            runs_elsewhere        400   a server's model, asked for what only one here can do
+│   │   └── TrailGone                trail_gone            400   what the server told while it wrote is not kept
 │   ├── NoSchemas                    no_schemas            400   answers of this model are held to no form,
 │   ├── BadSchema                    bad_schema            400   or not to this one
 │   ├── MessageTooLong               message_too_long      413
@@ -115,6 +117,18 @@ class NoProbabilities(UserError):
     """The model's engine, or its server, does not show how probable tokens are."""
 
     code = "no_probabilities"
+
+
+class RunsElsewhere(NoProbabilities):
+    """The model runs on a server that is asked in words, and cannot be led or read token by token from here."""
+
+    code = "runs_elsewhere"
+
+
+class TrailGone(NoProbabilities):
+    """What the server told about the tokens of an answer while it wrote is not kept any more."""
+
+    code = "trail_gone"
 
 
 class NoSchemas(UserError):

@@ -26,6 +26,7 @@ from playground.catalog.spec import ModelSpec
 from playground.chat.inspection import Inspector
 from playground.chat.processes import Processes
 from playground.chat.service import ChatService
+from playground.chat.trail_book import TrailBook
 from playground.config import Settings
 from playground.domain import Direction, new_id
 from playground.engines.architectures import native_types
@@ -144,6 +145,7 @@ def build(settings: Settings, lease: Lease | None = None, *, recover: bool = Tru
     _check_key(database, fingerprint)
     decisions, conversations = DecisionStore(database, metrics.decided), ConversationStore(database)
     processes = ProcessStore(database, new_id(), timedelta(seconds=settings.process_lease_seconds))
+    trails = TrailBook()
     chat = ChatService(
         catalog=catalog,
         engines=pool,
@@ -155,6 +157,7 @@ def build(settings: Settings, lease: Lease | None = None, *, recover: bool = Tru
         max_runs=settings.max_runs,
         neighbours=Processes(processes, WritingStore(database, processes), conversations) if database.shared else None,
         observe=metrics.answered,
+        trails=trails,
     )
     arena = _arena(
         settings,
@@ -171,7 +174,12 @@ def build(settings: Settings, lease: Lease | None = None, *, recover: bool = Tru
         chat.recover()
         arena.recover()
     inspector = Inspector(
-        catalog=catalog, engines=pool, models=library, moderator=moderator, conversations=conversations
+        catalog=catalog,
+        engines=pool,
+        models=library,
+        moderator=moderator,
+        conversations=conversations,
+        trails=trails,
     )
     reports = ReportStore(database)
     desk, workbench = _review(

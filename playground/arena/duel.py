@@ -63,7 +63,7 @@ class Duel:
         for name in self._models:
             parts.catalog.get(name)
         self._parts = parts
-        self._chat = parts.chat.over(parts.sides)
+        self._chat = parts.chat.over(parts.sides, with_trails=False)
         self.id = parts.fingerprint("\n\n".join(["batch", *self._models, *dict.fromkeys(questions)]))
 
     @classmethod

@@ -212,13 +212,18 @@ class ArenaService:
     def delete(self, owner: str, comparison_id: str) -> None:
         """Put a comparison away, and stop its answers; it can be restored for `UNDO_TIME`. Its vote stays."""
         self.stop(owner, comparison_id)
+        sides = self._watched.get(owner, comparison_id).kept.sides
         self._parts.comparisons.delete(owner, comparison_id)
+        for side in sides:
+            self._chat.trails.forget(side.conversation_id)
         self._watched.forget([comparison_id])
         self.recover()
 
     def restore(self, owner: str, comparison_id: str) -> None:
         """Undo `delete`."""
         self._parts.comparisons.restore(owner, check_id(comparison_id))
+        for side in self._watched.get(owner, comparison_id).kept.sides:
+            self._chat.trails.welcome(side.conversation_id)
 
     def surprise(self, owner: str, comparison_id: str, language: Language) -> SurpriseView:
         """How probable each model finds each answer; not while blind."""

@@ -58,6 +58,8 @@ class SideMaker:
             leaf_id=copied[-1].id,
         )
         self._parts.chats.add(conversation, copied)
+        for message, copy in zip(messages, copied, strict=True):
+            self._chat.trails.copy(message.id, copy.id, conversation.id)
         return conversation.id
 
 

@@ -16,6 +16,7 @@ from playground.chat import prompting
 from playground.chat.draft import Draft
 from playground.chat.keeping import AnswerStore, Unkept, keep_trying
 from playground.chat.run import Run
+from playground.chat.trail_book import TrailBook
 from playground.domain import (
     Direction,
     FinishReason,
@@ -110,7 +111,10 @@ def unobserved(answer: Answered) -> None:
 
 
 class Answerer:
-    """Writes answers. One for the server; every run calls `answer` in a thread of its own. `observe` hears of each."""
+    """Writes answers. One for the server; every run calls `answer` in a thread of its own. `observe` hears of each.
+
+    `trails` keeps what servers tell about the tokens of answers in conversations (None: they are not asked).
+    """
 
     def __init__(
         self,
@@ -121,6 +125,7 @@ class Answerer:
         decisions: DecisionStore,
         *,
         observe: Observe = unobserved,
+        trails: TrailBook | None = None,
     ) -> None:
         self._engines = engines
         self._models = models
@@ -128,10 +133,19 @@ class Answerer:
         self._store = store
         self._decisions = decisions
         self._observe = observe
+        self._trails = trails
 
-    def over(self, store: AnswerStore) -> Answerer:
+    def over(self, store: AnswerStore, trails: TrailBook | None) -> Answerer:
         """The same, with its answers in another store."""
-        return Answerer(self._engines, self._models, self._moderator, store, self._decisions, observe=self._observe)
+        return Answerer(
+            self._engines,
+            self._models,
+            self._moderator,
+            store,
+            self._decisions,
+            observe=self._observe,
+            trails=trails,
+        )
 
     def answer(self, run: Run, task: Task) -> None:
         """Do the task; the run has ended when this returns, however it went. Raises nothing."""
@@ -150,6 +164,7 @@ class Answerer:
         outcome = _Outcome(run)
         failure = _attempt(run, lambda: self._write(run, task, draft, outcome))
         failure = _attempt(run, draft.close) or failure
+        self._keep_trail(task, draft)
         unkept = _attempt(run, lambda: self._record(run, task, draft))
         reason = run.stop_reason or outcome.reason
         if unkept is not None and draft.told:  # nobody is told of a decision that nobody can look up
@@ -185,8 +200,9 @@ class Answerer:
             draft.dropped_messages = built.dropped_messages
             _check_able(spec, engine, task.params)
             _stop_here(run)
+            params = self._telling(task, draft, engine, built.params)
             outcome.begin(len(built.prompt.token_ids) - built.prompt.answered)
-            generated = engine.generate(built.prompt, built.params, tell)
+            generated = engine.generate(built.prompt, params, tell)
             with closing(cast("Generator[Delta]", generated)) as pieces:
                 for piece in pieces:
                     outcome.take(piece)
@@ -196,6 +212,19 @@ class Answerer:
                         draft.write(piece.text, piece.reasoning, piece.logprobs)
                     if run.stopping or draft.blocked or piece.finish_reason is not None:
                         return
+
+    def _telling(self, task: Task, draft: Draft, engine: Engine, params: SamplingParams) -> SamplingParams:
+        """The settings to ask with, so that the answer of a model on a server can be looked into later."""
+        if self._trails is None or task.conversation_id is None or not task.spec.servers:
+            return params
+        draft.keep_tokens()
+        alternatives = engine.capabilities.alternatives
+        return replace(params, logprobs=max(alternatives, params.logprobs or 0)) if alternatives else params
+
+    def _keep_trail(self, task: Task, draft: Draft) -> None:
+        trail = draft.trail
+        if self._trails is not None and task.conversation_id is not None and trail is not None:
+            self._trails.keep(task.answer.id, task.conversation_id, trail)
 
     def _tell(self, run: Run, answer: Answered) -> None:
         self._observe(answer)

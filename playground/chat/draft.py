@@ -10,7 +10,8 @@ from dataclasses import replace
 from playground.chat.keeping import AnswerStore, keep_trying
 from playground.chat.reasoning import Kind, Part, ReasoningSplitter
 from playground.chat.run import Run
-from playground.chat.token_trail import TokenTrail
+from playground.chat.token_trail import Teller, TokenTrail
+from playground.chat.trail_book import Trail, TrailDraft
 from playground.domain import (
     Blocked,
     Checking,
@@ -58,7 +59,9 @@ class Draft:
         self._store = store
         self._new_guard = new_guard
         self._splitter = ReasoningSplitter(reasoning_tags)
-        self._trail = TokenTrail(new_guard) if tells_tokens else None
+        self._trail = TokenTrail() if tells_tokens else None
+        self._teller = Teller(new_guard) if tells_tokens else None
+        self._kept: TrailDraft | None = None
         self._guards: dict[Kind, OutputGuard] = {}
         self._texts: dict[Kind, list[str]] = {TextDelta: [], ReasoningDelta: []}
         self._settled: list[Verdict] = []
@@ -82,6 +85,16 @@ class Draft:
     def told(self) -> tuple[Verdict, ...]:
         """Those that people are told about."""
         return tuple(verdict for verdict in self.verdicts if not verdict.silent)
+
+    def keep_tokens(self) -> None:
+        """Keep the tokens of what is released as well: to be called before the first piece."""
+        self._trail = self._trail or TokenTrail()
+        self._kept = TrailDraft()
+
+    @property
+    def trail(self) -> Trail | None:
+        """The tokens that were kept; None when none were to be kept."""
+        return self._kept.finish("".join(self._texts[TextDelta])) if self._kept else None
 
     def write(self, piece: str, reasoning: str = "", tokens: Sequence[TokenLogprob] = ()) -> None:
         """Take in what the model wrote, and thought if that came apart; release what is cleared by now."""
@@ -162,7 +175,10 @@ class Draft:
 
     def _release(self, kind: Kind, screened: Screened, held: int) -> None:
         if self._trail and kind is TextDelta and (tokens := self._trail.release(screened, held)):
-            self._run.emit(TokenScores(tokens))
+            if self._kept:
+                self._kept.add(tokens)
+            if self._teller:
+                self._run.emit(TokenScores(tuple(self._teller.tell(self._trail.text, token) for token in tokens)))
         if screened.text:
             self._texts[kind].append(screened.text)
             self._unsaved = True

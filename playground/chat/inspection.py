@@ -1,7 +1,8 @@
 """A look inside an answer: its tokens and what else was possible, the next token, and what the model received.
 
-Nothing of it is stored. Probabilities are computed when somebody asks, for the text that the gate released, and what
-the model only held possible is told as far as the gate clears it after that text.
+Nothing of it is stored. Probabilities are computed when somebody asks, for the text that the gate released; those of
+models on servers are what the server told while it wrote. What a model only held possible is told as far as the gate
+clears it after that text.
 """
 
 from __future__ import annotations
@@ -27,10 +28,12 @@ from playground.chat.token_views import (
     masked_view,
     token_view,
 )
+from playground.chat.trail_book import Trail, TrailBook
+from playground.chat.trail_views import place_view, stretches
 from playground.chat.word_costs import WordCosts
 from playground.domain import Language, Loading, Message, Queued, SamplingParams
 from playground.engines.contract import Candidate, Look
-from playground.errors import InvalidRequest
+from playground.errors import InvalidRequest, NoProbabilities, TrailGone
 from playground.moderation.contract import Moderator
 from playground.storage.conversations import ConversationStore
 
@@ -52,11 +55,13 @@ class Subject:
 
 
 class Inspector:
-    """Looks inside answers. Safe to use from many threads; `models` makes a model ready (None: every model is).
+    """Looks inside answers. Safe to use from many threads; `models` makes a model ready (None: every model is), and
+    `trails` has what servers told (None: nothing).
 
     Every method raises UnknownConversation when the conversation is not the owner's, InvalidRequest when the message is
     no answer in it, Busy while it is being written, UnknownModel, NoProbabilities when its engine shows none, and what
-    loading a model raises.
+    loading a model raises. Of a model on a server there are `tokens` and `place`, or TrailGone when what it told is not
+    kept; the others raise RunsElsewhere.
     """
 
     def __init__(
@@ -67,17 +72,22 @@ class Inspector:
         models: Preparation | None = None,
         moderator: Moderator,
         conversations: ConversationStore,
+        trails: TrailBook | None = None,
     ) -> None:
         self._catalog = catalog
         self._engines = engines
         self._models = models
         self._moderator = moderator
         self._store = conversations
+        self._trails = trails or TrailBook()
         self._looks = LookBook()
         self._costs = WordCosts()
 
     def tokens(self, subject: Subject) -> AnswerView:
         """The answer's tokens, and the place behind the last one, unless the gate stopped the answer there."""
+        case = self._case(subject)
+        if case.spec.servers:
+            return AnswerView(tuple(found.view for found in stretches(self._trail(case), case.answer)), told=True)
         with self._opened(subject) as table:
             looks = self._looked(table)
             texts = table.tokenizer.texts(table.answer, start=True)
@@ -91,18 +101,22 @@ class Inspector:
 
     def place(self, subject: Subject, place: int) -> PlaceView:
         """What else was possible at one place of the answer, as far as the gate clears it there."""
+        case = self._case(subject)
+        if case.spec.servers:
+            found = stretches(self._trail(case), case.answer)
+            _check_place(place, len(found))
+            return place_view(place, found[place], case.answer.content, self._mask(case, subject.language))
         with self._opened(subject) as table:
             looks = self._looked(table)
-            if not 0 <= place < len(looks) - table.stopped:
-                raise InvalidRequest(f"The answer has no place {place}. Reload the page and try again.")
+            _check_place(place, len(looks) - table.stopped)
             texts = table.tokenizer.texts(table.answer, start=True)
             look = looks[place]
             token = table.end(look.entropy)
             if look.stands is not None:
                 covered = place in covered_places(texts, covered_spans(table.case.answer, table.case.text))
                 token = token_view(table.answer[place], texts[place], look, table.tokenizer, covered=covered)
-            found = self._cleared(table, table.answer[:place], look.top, subject.language)
-            return PlaceView(place, token, () if token.kind == "covered" else found)
+            others = self._cleared(table, table.answer[:place], look.top, subject.language)
+            return PlaceView(place, token, () if token.kind == "covered" else others)
 
     def step(self, subject: Subject, place: int, chosen: Sequence[int], params: SamplingParams) -> StepView:
         """What may come next, after the first `place` tokens of the answer and those that were `chosen` since."""
@@ -148,6 +162,19 @@ class Inspector:
 
     def _case(self, subject: Subject) -> Case:
         return find_case(self._store, self._catalog, subject.owner, subject.conversation_id, subject.message_id)
+
+    def _trail(self, case: Case) -> Trail:
+        trail = self._trails.find(case.answer.id, case.answer.content)
+        if trail is None:
+            raise TrailGone(
+                "How probable these tokens were is known only for the latest answers, as long as the playground runs. "
+                "Press “Try again” under the answer to have it written anew."
+            )
+        if case.answer.content and not trail.tokens:
+            raise NoProbabilities(
+                f"The server of {case.spec.name} does not tell how probable tokens are. Choose another model."
+            )
+        return trail
 
     @contextmanager
     def _opened(self, subject: Subject) -> Iterator[OpenCase]:
@@ -204,6 +231,11 @@ class Inspector:
     def _mask(self, case: Case, language: Language) -> Mask:
         asked = [message.content for message in case.branch]
         return answer_mask(self._moderator, asked, language, case.spec.id)
+
+
+def _check_place(place: int, count: int) -> None:
+    if not 0 <= place < count:
+        raise InvalidRequest(f"The answer has no place {place}. Reload the page and try again.")
 
 
 def _ignore(news: Loading | Queued) -> None:

@@ -11,7 +11,7 @@ from playground.catalog.spec import ModelSpec
 from playground.chat.answering import EngineSource
 from playground.domain import SamplingParams
 from playground.engines.contract import Engine, LegibleTokenizer, Look, Prompt, TransparentEngine
-from playground.errors import NoProbabilities
+from playground.errors import NoProbabilities, RunsElsewhere
 
 _KEPT = 32
 
@@ -59,8 +59,13 @@ def transparent(engine: Engine, spec: ModelSpec) -> TransparentEngine:
 
 
 def legible(engines: EngineSource, spec: ModelSpec) -> LegibleTokenizer:
-    """The model's tokenizer, if its tokens can be shown. Raises NoProbabilities."""
+    """The model's tokenizer, if its tokens can be shown. Raises NoProbabilities, of a server's model RunsElsewhere."""
     tokenizer = engines.tokenizer(spec)
+    if spec.servers:
+        raise RunsElsewhere(
+            f"{spec.name} runs on a server that is asked in words: it cannot be led or read token by token from here. "
+            "For that, choose a model that runs here."
+        )
     if not isinstance(tokenizer, LegibleTokenizer):
         raise NoProbabilities(
             f"{spec.name} does not show its tokens: they are made elsewhere. Choose a model that runs here."

@@ -19,6 +19,7 @@ from playground.chat.neighbours import Neighbours
 from playground.chat.run import Run
 from playground.chat.runs import Runs
 from playground.chat.thread import Thread, branch, newest_leaf, versions
+from playground.chat.trail_book import TrailBook
 from playground.domain import (
     Blocked,
     ChatRequest,
@@ -45,7 +46,8 @@ UNDO_TIME = timedelta(days=1)
 class ChatService:
     """The use cases of a chat. Safe to use from many threads; `owner` is whoever the conversations belong to.
     `models` makes a model ready before it is asked (None: every model is); `neighbours` are other processes on the same
-    database (None: there are none); `observe` hears how each answer ended.
+    database (None: there are none); `observe` hears how each answer ended; `trails` keeps what servers tell about
+    the tokens of answers (None: a book of its own).
 
     Every method that takes a conversation raises UnknownConversation when `owner` has none with that id, and any
     method may raise StorageError.
@@ -64,6 +66,7 @@ class ChatService:
         max_runs: int,
         neighbours: Neighbours | None = None,
         observe: Observe = unobserved,
+        trails: TrailBook | None = None,
     ) -> None:
         self._catalog = catalog
         self._moderator = moderator
@@ -72,7 +75,10 @@ class ChatService:
         self._limit = max_message_chars
         self._intake = Intake(moderator, conversations)
         self._runs = Runs(max_runs, neighbours)
-        self._answerer = Answerer(engines, models, moderator, conversations, decisions, observe=observe)
+        self.trails = trails or TrailBook()
+        self._answerer = Answerer(
+            engines, models, moderator, conversations, decisions, observe=observe, trails=self.trails
+        )
         self._completions = Completions(
             catalog=catalog,
             moderator=moderator,
@@ -112,12 +118,15 @@ class ChatService:
                 return self._refused(requests, prepared)
             return self._launched(requests, specs, prepared, in_turn=in_turn)
 
-    def over(self, conversations: ConversationStore) -> ChatService:
-        """The same service over other conversations, with the same line of runs: whoever waits there waits here."""
+    def over(self, conversations: ConversationStore, *, with_trails: bool = True) -> ChatService:
+        """The same service over other conversations, with the same line of runs: whoever waits there waits here.
+
+        `with_trails`: whether their answers can be looked into as well.
+        """
         other = copy(self)
         other._store = conversations
         other._intake = Intake(self._moderator, conversations)
-        other._answerer = self._answerer.over(conversations)
+        other._answerer = self._answerer.over(conversations, self.trails if with_trails else None)
         return other
 
     def complete(self, request: CompletionRequest) -> tuple[Run, ...]:
@@ -220,13 +229,15 @@ class ChatService:
     def delete(self, owner: str, conversation_id: str) -> None:
         """Put a conversation away, and stop the answer in it; it can be restored for `UNDO_TIME`."""
         self._store.delete(owner, check_id(conversation_id))
+        self.trails.forget(conversation_id)
         run = self.active(owner, conversation_id)
         if run:
             run.cancel()
         self._store.purge(utc_now() - UNDO_TIME)
 
     def restore(self, owner: str, conversation_id: str) -> Conversation:
-        """Undo `delete`."""
+        """Undo `delete`; what servers told about its answers stays gone."""
+        self.trails.welcome(conversation_id)
         return self._store.restore(owner, check_id(conversation_id))
 
     def recover(self) -> int:

@@ -17,6 +17,22 @@ from playground.engines.contract import TokenLogprob
 from playground.moderation.contract import OutputGuard, Screened
 
 SCREENING_SECONDS = 2.0
+MOST_AHEAD = 4096
+"""How many tokens may be ahead of their text, or bytes of text ahead of their tokens, before they count as lost."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReleasedToken:
+    """A token of which every character was released as it is.
+
+    `start` and `end` are its characters in the answer as it was released, `written` is how many of the answer the model
+    had written before it. Its alternatives are not screened.
+    """
+
+    start: int
+    end: int
+    written: int
+    token: TokenLogprob
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,15 +45,15 @@ class _Placed:
 
 
 class TokenTrail:
-    """Follows one answer. `new_guard` screens what alternatives would have said, for `SCREENING_SECONDS` in all.
+    """Follows one answer.
 
-    Positions count characters: of everything the model wrote (raw), and of the answer without thinking (text).
+    Positions count characters: of everything the model wrote (raw), of the answer without thinking (text), and of what
+    was released of that (shown).
     """
 
-    def __init__(self, new_guard: Callable[[], OutputGuard]) -> None:
-        self._mask = Mask(new_guard)
-        self._seconds = SCREENING_SECONDS
+    def __init__(self) -> None:
         self._unread = b""
+        self._written = 0
         self._begun = 0
         self._lost = False
         self._waiting: deque[TokenLogprob] = deque()
@@ -45,21 +61,43 @@ class TokenTrail:
         self._placed: deque[_Placed] = deque()
         self._parts: list[tuple[int, int, int]] = []
         self._text = ""
-        self._released = 0
-        self._shown: list[tuple[int, int]] = []
+        self._released = self._length = 0
+        self._shown: list[tuple[int, int, int]] = []  # from, to, and what to add for the place in what was released
+
+    @property
+    def text(self) -> str:
+        """The answer as the model wrote it, without thinking."""
+        return self._text
 
     def write(self, piece: str, tokens: Sequence[TokenLogprob]) -> None:
-        """The model wrote a piece; its tokens may be ahead of it."""
+        """The model wrote a piece; its tokens may be ahead of it.
+
+        Where tokens do not fit the text, or are missing, it goes on with a piece that is exactly what its tokens say.
+        """
+        off = self._lost or (self._unread and not self._waiting)
+        if off and tokens and b"".join(map(_data, tokens)) == piece.encode("utf-8", "surrogatepass"):
+            self._lost, self._unread, self._begun = False, b"", self._written
+        self._written += len(piece)
+        if self._lost:
+            return
         self._unread += piece.encode("utf-8", "surrogatepass")
         self._waiting.extend(tokens)
-        while self._waiting and not self._lost:
-            data = self._waiting[0].data or self._waiting[0].text.encode("utf-8", "surrogatepass")
+        while self._waiting:
+            data = _data(self._waiting[0])
             if not self._begun and not self._unread.startswith(data[:1]):
                 data = data.removeprefix(b" ")  # SentencePiece puts a space before the first word
             if not self._unread.startswith(data):
-                self._lost = not data.startswith(self._unread)
+                fits = data.startswith(self._unread) and len(self._waiting) <= MOST_AHEAD
+                if not fits:
+                    self._lose()
                 return
             self._find(data, self._waiting.popleft())
+        if len(self._unread) > MOST_AHEAD:
+            self._lose()
+
+    def _lose(self) -> None:
+        self._lost, self._unread = True, b""
+        self._waiting.clear()
 
     def _find(self, data: bytes, token: TokenLogprob) -> None:
         self._unread = self._unread[len(data) :]
@@ -86,32 +124,46 @@ class TokenTrail:
                 if start <= found.start and found.end <= end:
                     self._placed.append(_Placed(at + found.start - start, at + found.end - start, found.token))
 
-    def release(self, screened: Screened, held: int) -> tuple[TokenScore, ...]:
+    def release(self, screened: Screened, held: int) -> tuple[ReleasedToken, ...]:
         """The gate has decided about the text but for its last `held` characters: the tokens that may be told now."""
         end = self._released + len(screened.text) if screened.blocked else len(self._text) - held
         stretch = self._text[self._released : end]
         same = _common(stretch, screened.text)
         tail = 0 if screened.blocked else _common(stretch[same:][::-1], screened.text[same:][::-1])
-        self._show(self._released, self._released + same)
-        self._show(end - tail, end)
+        self._show(self._released, self._released + same, self._length - self._released)
+        self._length += len(screened.text)
+        self._show(end - tail, end, self._length - end)
         self._released = end
         told = []
         while self._placed and self._placed[0].end <= end:
-            placed = self._placed.popleft()
-            if any(start <= placed.start and placed.end <= stop for start, stop in self._shown):
-                told.append(self._told(placed))
+            one = self._placed.popleft()
+            for start, stop, shift in self._shown:
+                if start <= one.start and one.end <= stop:
+                    told.append(ReleasedToken(one.start + shift, one.end + shift, one.start, one.token))
+                    break
         self._shown = [part for part in self._shown if part[1] >= (self._placed[0].start if self._placed else end)]
         return tuple(told)
 
-    def _show(self, start: int, end: int) -> None:
-        if self._shown and self._shown[-1][1] == start:
+    def _show(self, start: int, end: int, shift: int) -> None:
+        if self._shown and self._shown[-1][1:] == (start, shift):
             start = self._shown.pop()[0]
         if start < end:
-            self._shown.append((start, end))
+            self._shown.append((start, end, shift))
 
-    def _told(self, placed: _Placed) -> TokenScore:
-        token = placed.token
-        before = self._text[: placed.start]
+
+class Teller:
+    """Says what may be told of tokens at once. `new_guard` screens what alternatives would have said, for
+    `SCREENING_SECONDS` in all.
+    """
+
+    def __init__(self, new_guard: Callable[[], OutputGuard]) -> None:
+        self._mask = Mask(new_guard)
+        self._seconds = SCREENING_SECONDS
+
+    def tell(self, text: str, released: ReleasedToken) -> TokenScore:
+        """A token of an answer that begins with `text`, with the alternatives that the gate would let through."""
+        token = released.token
+        before = text[: released.written]
         top = tuple((text, value) for _, text, value in token.top if text == token.text or self._clears(before, text))
         return TokenScore(token.text, token.data or token.text.encode("utf-8", "replace"), token.logprob, top)
 
@@ -123,6 +175,10 @@ class TokenTrail:
         cleared = self._mask.clears(before, text)
         self._seconds -= time.monotonic() - began
         return cleared
+
+
+def _data(token: TokenLogprob) -> bytes:
+    return token.data or token.text.encode("utf-8", "surrogatepass")
 
 
 def _common(one: str, other: str) -> int:

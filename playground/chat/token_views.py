@@ -9,7 +9,7 @@ from typing import Literal
 
 from playground.engines.contract import Candidate, LegibleTokenizer, Look
 
-Kind = Literal["text", "control", "fragment", "covered", "end", "more"]
+Kind = Literal["text", "control", "fragment", "covered", "untold", "end", "more"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,9 +18,9 @@ class TokenView:
 
     `kind` "text" is a token with text; "control" one that is no part of the text, which goes by its `text` in the
     vocabulary; "fragment" begins a character that a later token completes; "covered" stands for what the gate covered,
-    and has no `probability`; "end" is the place behind the last token, "more" the one where a very long answer goes on
-    without being looked at. `probability` is the model's own, 0 to 1;
-    `entropy` is how undecided the model was at this place, in bits.
+    and has no `probability`; "untold" is text about whose tokens a server told nothing; "end" is the place behind the
+    last token, "more" the one where a very long answer goes on without being looked at. `probability` is the model's
+    own, 0 to 1; `entropy` is how undecided the model was at this place, in bits, and None where that cannot be known.
     """
 
     text: str
@@ -31,10 +31,14 @@ class TokenView:
 
 @dataclass(frozen=True, slots=True)
 class AnswerView:
-    """An answer as tokens. `recut` says that the model had cut it into more tokens than its text is read back into."""
+    """An answer as tokens. `recut` says that the model had cut it into more tokens than its text is read back into.
+
+    `told` says that a server told them while it wrote: nothing can go on from one of them.
+    """
 
     tokens: tuple[TokenView, ...]
     recut: bool = False
+    told: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +46,8 @@ class AlternativeView:
     """A token that could have stood, or may come next.
 
     `probability` is the model's own, `share` the chance to be drawn under the settings (0: they leave it out).
-    `token_id` is None and `text` empty for one that the gate masks.
+    `token_id` is None and `text` empty for one that the gate masks. Of what a server told it is -1, and `share` is
+    `probability`.
     """
 
     text: str

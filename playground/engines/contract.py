@@ -125,13 +125,15 @@ class Replicated(Protocol):
 class Capabilities:
     """What an engine can do with the loaded model. `context_length` is in tokens, 0 when unknown.
 
-    `schemas`: answers can be held to a JSON schema.
+    `schemas`: answers can be held to a JSON schema. `alternatives` is for engines that cannot read an answer again: how
+    many alternatives for every token they are asked for as they write, so that it can be looked into later (0: none).
     """
 
     context_length: int
     logprobs: bool
     concurrent: int
     schemas: bool = False
+    alternatives: int = 0
 
 
 class Tokenizer(Protocol):

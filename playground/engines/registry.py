@@ -157,6 +157,7 @@ ENGINES: dict[str, EngineKind] = {
             "first_token_seconds": float,
             "between_tokens_seconds": float,
             "rounds": int,
+            "alternatives": int,
         },
         here=False,
         check_schema=_check_elsewhere,

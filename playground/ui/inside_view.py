@@ -56,7 +56,7 @@ def subject(view: ChatView, words: Words, message_id: str) -> Subject:
 
 def tokens_data(view: AnswerView, words: Words) -> dict[str, object]:
     """The answer's tokens."""
-    return {"tokens": [_token(token, words) for token in view.tokens], "recut": view.recut}
+    return {"tokens": [_token(token, words) for token in view.tokens], "recut": view.recut, "told": view.told}
 
 
 def place_data(view: PlaceView, words: Words) -> dict[str, object]:
@@ -160,10 +160,11 @@ def percent(value: float, words: Words) -> str:
 
 
 def _token(view: TokenView, words: Words) -> Token:
+    bits = "" if view.entropy is None else _bits(view.entropy, words)
     if view.probability is None:
-        return Token(view.text, view.kind, None, "", "" if view.entropy is None else _bits(view.entropy, words))
+        return Token(view.text, view.kind, None, "", bits)
     level = next((at for at, least in enumerate(LEVELS) if view.probability >= least), len(LEVELS))
-    return Token(view.text, view.kind, level, percent(view.probability, words), _bits(view.entropy or 0.0, words))
+    return Token(view.text, view.kind, level, percent(view.probability, words), bits)
 
 
 def _alternative(view: AlternativeView, words: Words) -> Alternative:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,14 +14,17 @@ from playground.catalog.catalog import Catalog
 from playground.catalog.spec import ModelSpec
 from playground.chat.run import Run
 from playground.chat.service import ChatService
+from playground.config import Settings
 from playground.domain import ChatRequest, Message, SamplingParams
 from playground.engines.contract import Capabilities, Delta, Engine, Progress, Prompt, Tokenizer, Turn
 from playground.engines.echo_engine import EchoEngine
 from playground.moderation.moderator import build_moderator
+from playground.services import Services, build
 from playground.storage.conversations import ConversationStore
 from playground.storage.database import Database
 from playground.storage.decisions import DecisionStore
 from playground.storage.migrations import migrate
+from tests.engines.remote.scripted_server import ScriptedServer
 
 OUTPUT_ONLY = """
 extends = "standard"
@@ -28,6 +32,27 @@ extends = "standard"
 profanity = "allow"
 slur = "allow"
 email = "allow"
+[output]
+profanity = { action = "block", threshold = 0.5 }
+email = "redact"
+"""
+
+REMOTE_ROW = """
+[[models]]
+id = "far"
+name = "Far"
+family = "Far"
+engine = "remote"
+context_length = 8192
+licence = "MIT"
+languages = ["en"]
+description = { en = "Far.", vi = "Xa." }
+engine_options = { rounds = 1, between_tokens_seconds = 20 }
+"""
+REMOTE_POLICY = """
+extends = "standard"
+[input]
+profanity = "allow"
 [output]
 profanity = { action = "block", threshold = 0.5 }
 email = "redact"
@@ -150,3 +175,35 @@ def build_house(tmp_path: Path) -> Iterator[Callable[..., House]]:
 @pytest.fixture
 def house(build_house: Callable[..., House]) -> House:
     return build_house()
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[..., ScriptedServer]]:
+    started: list[ScriptedServer] = []
+
+    def start(*replies: Any) -> ScriptedServer:
+        started.append(ScriptedServer(replies))
+        return started[-1]
+
+    yield start
+    for server in started:
+        server.stop()
+
+
+@pytest.fixture
+def remote_house(tmp_path: Path) -> Iterator[Callable[..., Services]]:
+    """The services on a catalogue with one remote model, `options` being some of its `engine_options`."""
+    built: list[Services] = []
+
+    def make(*servers: ScriptedServer, options: str = "connect_seconds = 10") -> Services:
+        models, policy = tmp_path / "models.toml", tmp_path / "policy.toml"
+        rows = [f'[[models.servers]]\nurl = "{server.url}"\n' for server in servers]
+        models.write_text(REMOTE_ROW.replace("rounds = 1", f"rounds = 1, {options}") + "".join(rows), encoding="utf-8")
+        policy.write_text(REMOTE_POLICY, encoding="utf-8")
+        settings = Settings(data_dir=tmp_path / "data", models_file=models, policy=str(policy), default_model="far")
+        built.append(build(settings))
+        return built[-1]
+
+    yield make
+    for services in built:
+        services.close()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,59 +14,8 @@ from playground.config import Settings
 from playground.domain import Blocked, ChatRequest, Failed, Finished, FinishReason, Message, TextDelta
 from playground.errors import ConfigError
 from playground.services import Services, build
+from tests.chat.conftest import REMOTE_ROW
 from tests.engines.remote.scripted_server import HEAD, ScriptedServer, answer, piece, refusal
-
-ROW = """
-[[models]]
-id = "far"
-name = "Far"
-family = "Far"
-engine = "remote"
-context_length = 8192
-licence = "MIT"
-languages = ["en"]
-description = {{ en = "Far.", vi = "Xa." }}
-engine_options = {{ rounds = 1, between_tokens_seconds = 20 }}
-"""
-POLICY = """
-extends = "standard"
-[input]
-profanity = "allow"
-[output]
-profanity = { action = "block", threshold = 0.5 }
-"""
-
-
-@pytest.fixture
-def serve() -> Iterator[Callable[..., ScriptedServer]]:
-    started: list[ScriptedServer] = []
-
-    def start(*replies: Any) -> ScriptedServer:
-        started.append(ScriptedServer(replies))
-        return started[-1]
-
-    yield start
-    for server in started:
-        server.stop()
-
-
-@pytest.fixture
-def house(tmp_path: Path) -> Iterator[Callable[..., Services]]:
-    """The services on a catalogue with one remote model."""
-    built: list[Services] = []
-
-    def make(*servers: ScriptedServer) -> Services:
-        models, policy = tmp_path / "models.toml", tmp_path / "policy.toml"
-        rows = [f'[[models.servers]]\nurl = "{server.url}"\n' for server in servers]
-        models.write_text(ROW.format() + "".join(rows), encoding="utf-8")
-        policy.write_text(POLICY, encoding="utf-8")
-        settings = Settings(data_dir=tmp_path / "data", models_file=models, policy=str(policy), default_model="far")
-        built.append(build(settings))
-        return built[-1]
-
-    yield make
-    for services in built:
-        services.close()
 
 
 def ask(services: Services, text: str = "hello", **more: Any) -> Run:
@@ -79,10 +28,12 @@ def last(services: Services, run: Run) -> Message:
     return services.chat.thread("anna", run.conversation_id or "").messages[-1]
 
 
-def test_an_answer_is_shown_and_stored(serve: Callable[..., ScriptedServer], house: Callable[..., Services]) -> None:
+def test_an_answer_is_shown_and_stored(
+    serve: Callable[..., ScriptedServer], remote_house: Callable[..., Services]
+) -> None:
     steps = [HEAD, piece(delta={"reasoning_content": "A greeting. "}), *answer("Hello ", "there.")[1:]]
     server = serve(steps)
-    services = house(server)
+    services = remote_house(server)
     run = ask(services)
     assert isinstance(run.snapshot().end, Finished)
     stored = last(services, run)
@@ -93,9 +44,9 @@ def test_an_answer_is_shown_and_stored(serve: Callable[..., ScriptedServer], hou
     assert [health.label for health in line.servers] == [server.label]
 
 
-def test_the_history_is_sent(serve: Callable[..., ScriptedServer], house: Callable[..., Services]) -> None:
+def test_the_history_is_sent(serve: Callable[..., ScriptedServer], remote_house: Callable[..., Services]) -> None:
     server = serve(answer("One."), answer("Two."))
-    services = house(server)
+    services = remote_house(server)
     first = ask(services, system_prompt="Be brief.")
     ask(services, "and?", conversation_id=first.conversation_id, parent_id=first.message_id, system_prompt="Be brief.")
     assert [(turn["role"], turn["content"]) for turn in server.posts[1].body["messages"]] == [
@@ -108,11 +59,11 @@ def test_the_history_is_sent(serve: Callable[..., ScriptedServer], house: Callab
 
 @pytest.mark.parametrize("channel", ["content", "reasoning_content"])
 def test_what_the_gate_blocks_is_never_shown_or_stored(
-    serve: Callable[..., ScriptedServer], house: Callable[..., Services], channel: str, tmp_path: Path
+    serve: Callable[..., ScriptedServer], remote_house: Callable[..., Services], channel: str, tmp_path: Path
 ) -> None:
     bad = [piece(delta={channel: part}) for part in ("All is well. You are a fu", "cking ", "idiot. ", "More.")]
     server = serve([HEAD, *bad, 30.0])
-    services = house(server)
+    services = remote_house(server)
     run = ask(services)
     assert isinstance(run.snapshot().end, Blocked)
     shown = "".join(getattr(event, "text", "") for event in run.events())
@@ -128,9 +79,9 @@ def test_what_the_gate_blocks_is_never_shown_or_stored(
 
 
 def test_a_cut_answer_is_kept_and_can_be_asked_again(
-    serve: Callable[..., ScriptedServer], house: Callable[..., Services]
+    serve: Callable[..., ScriptedServer], remote_house: Callable[..., Services]
 ) -> None:
-    services = house(serve([HEAD, piece("The first sentence. And the")], answer("A whole answer.")))
+    services = remote_house(serve([HEAD, piece("The first sentence. And the")], answer("A whole answer.")))
     run = ask(services)
     end = run.snapshot().end
     assert isinstance(end, Failed)
@@ -144,9 +95,9 @@ def test_a_cut_answer_is_kept_and_can_be_asked_again(
 
 
 def test_a_refusal_is_told_and_none_of_the_server_s_words_are_shown(
-    serve: Callable[..., ScriptedServer], house: Callable[..., Services]
+    serve: Callable[..., ScriptedServer], remote_house: Callable[..., Services]
 ) -> None:
-    services = house(serve(refusal(500, {"error": {"message": "you fucking idiot"}})))
+    services = remote_house(serve(refusal(500, {"error": {"message": "you fucking idiot"}})))
     run = ask(services)
     end = run.snapshot().end
     assert isinstance(end, Failed)
@@ -156,10 +107,10 @@ def test_a_refusal_is_told_and_none_of_the_server_s_words_are_shown(
 
 
 def test_stop_ends_the_request_while_the_server_thinks(
-    serve: Callable[..., ScriptedServer], house: Callable[..., Services]
+    serve: Callable[..., ScriptedServer], remote_house: Callable[..., Services]
 ) -> None:
     server = serve([60.0])
-    services = house(server)
+    services = remote_house(server)
     run = services.chat.start(ChatRequest("anna", "far", "hello"))
     pause = threading.Event()
     while not server.open:
@@ -171,9 +122,9 @@ def test_stop_ends_the_request_while_the_server_thinks(
 
 
 def test_remote_models_take_nobody_s_place(
-    serve: Callable[..., ScriptedServer], house: Callable[..., Services]
+    serve: Callable[..., ScriptedServer], remote_house: Callable[..., Services]
 ) -> None:
-    services = house(serve(answer("ok")))
+    services = remote_house(serve(answer("ok")))
     specs = [services.catalog.get(name) for name in ("far", "echo")]
     with services.pool.acquire(specs[0]), services.pool.acquire(specs[1]):
         assert {line.model_id for line in services.pool.status()} == {"far", "echo"}
@@ -181,7 +132,7 @@ def test_remote_models_take_nobody_s_place(
 
 def test_a_remote_model_without_servers_is_refused_at_the_start(tmp_path: Path) -> None:
     models = tmp_path / "models.toml"
-    models.write_text(ROW.format(), encoding="utf-8")
+    models.write_text(REMOTE_ROW, encoding="utf-8")
     with pytest.raises(ConfigError, match=r"far has no .*servers.*Correct its catalogue entry"):
         build(Settings(data_dir=tmp_path / "data", models_file=models))
     models.write_text('[[models]]\nid = "echo"\nservers = [{ url = "https://x/v1" }]', encoding="utf-8")

@@ -80,19 +80,44 @@ def test_thinking_and_its_tags_have_no_tokens(build_house: Build, size: int) -> 
 def test_stop_texts_are_not_told(build_house: Build) -> None:
     """An engine that is ahead with its tokens: what never became text is not told."""
     trail_tokens = [TokenLogprob(1, part, -1.0) for part in ("One ", "two ", "STOP")]
-    trail = TokenTrail(lambda: pytest.fail("nothing to screen"))
+    trail = TokenTrail()
     trail.write("One two ", trail_tokens)
     trail.place(0, "One two ")
     trail.settle(8)
-    assert [token.text for token in trail.release(Screened("One two "), 0)] == ["One ", "two "]
+    assert [released.token.text for released in trail.release(Screened("One two "), 0)] == ["One ", "two "]
 
 
 def test_tokens_that_do_not_fit_the_text_are_not_told() -> None:
-    trail = TokenTrail(lambda: pytest.fail("nothing to screen"))
+    trail = TokenTrail()
     trail.write("Hello there", [TokenLogprob(1, part, -1.0) for part in ("Hello", "?", " there")])
     trail.place(0, "Hello there")
     trail.settle(11)
-    assert [token.text for token in trail.release(Screened("Hello there"), 0)] == ["Hello"]
+    assert [released.token.text for released in trail.release(Screened("Hello there"), 0)] == ["Hello"]
+
+
+def test_a_piece_that_is_what_its_tokens_say_is_followed_again() -> None:
+    trail = TokenTrail()
+    pieces = [("One ", ["One "]), ("🦊", ["?"]), (" and", [" an"]), (" two", [" two"]), (" three", [" th", "ree"])]
+    for text, tokens in pieces:
+        trail.write(text, [TokenLogprob(-1, token, -1.0) for token in tokens])
+    said = "".join(text for text, _ in pieces)
+    trail.place(0, said)
+    trail.settle(len(said))
+    found = trail.release(Screened(said), 0)
+    assert [said[one.start : one.end] for one in found] == ["One ", " two", " th", "ree"]
+
+
+def test_places_are_those_of_what_was_released() -> None:
+    trail, said, shown = TokenTrail(), "Ask zoe or me", "Ask [name removed] or me"
+    trail.write(said, [TokenLogprob(-1, token, -1.0) for token in ("Ask", " z", "oe", " or", " me")])
+    trail.place(0, said)
+    trail.settle(len(said))
+    found = trail.release(Screened(shown), 0)
+    assert [(shown[one.start : one.end], said[: one.written]) for one in found] == [
+        ("Ask", ""),
+        (" or", "Ask zoe"),
+        (" me", "Ask zoe or"),
+    ]
 
 
 def test_a_model_that_cannot_tell_says_so(build_house: Build) -> None:

@@ -7,7 +7,9 @@ from collections.abc import Iterator
 import pytest
 
 from benchmarks.served import Served, serve
+from tests.chat.conftest import REMOTE_ROW
 from tests.e2e.test_accessibility import violations
+from tests.engines.remote.scripted_server import HEAD, ScriptedServer, piece, scored
 from tests.ui.browser import DESKTOP, PHONE, Browser, Tab, launched
 
 pytestmark = pytest.mark.browser
@@ -22,9 +24,24 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def app() -> Iterator[Served]:
-    with serve("--default-model", "pip-fp32") as served:
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """The playground on the model that ships, and with one on a server that tells its tokens."""
+    told = [HEAD, scored("Good", -0.02), scored(" day", -1.2, others=(" morning", -0.9, " motherfucker", -3.0))]
+    server = ScriptedServer([[*told, piece(finish="stop")]])
+    models = tmp_path_factory.mktemp("far") / "models.toml"
+    models.write_text(f'{REMOTE_ROW}servers = [{{ url = "{server.url}" }}]\n', encoding="utf-8")
+    with serve("--default-model", "pip-fp32", "--models-file", str(models)) as served:
         yield served
+    server.stop()
+
+
+def choose(tab: Tab, name: str) -> None:
+    tab.page.keyboard.press("Control+k")
+    tab.page.wait_for_selector("#picker-dialog[open] .card")
+    tab.page.keyboard.type(name)
+    tab.page.wait_for_function("document.querySelectorAll('#picker-dialog .card').length === 1")
+    tab.page.keyboard.press("Enter")
+    tab.page.wait_for_selector(f"#picker-button:has-text('{name}')")
 
 
 def look_inside(tab: Tab, question: str = "Who are you?", path: str = "/en/") -> Tab:
@@ -146,16 +163,32 @@ def test_the_prompt_says_whose_each_part_is(
 
 def test_a_model_that_shows_nothing_says_so(browser: Browser, app: Served) -> None:
     with browser.tab(app) as tab:
-        tab.open().page.keyboard.press("Control+k")
-        tab.page.wait_for_selector("#picker-dialog[open] .card")
-        tab.page.keyboard.type("echo")
-        tab.page.wait_for_function("document.querySelectorAll('#picker-dialog .card').length === 1")
-        tab.page.keyboard.press("Enter")
+        choose(tab.open(), "Echo")
         tab.ask("Hello")
         tab.page.locator(".look-inside").last.click()
         error = tab.page.wait_for_selector("#inside-tokens .inside-error")
         assert error is not None
         assert "Choose a model that runs here" in error.inner_text()
+
+
+def test_of_a_model_on_a_server_what_it_told_is_shown_and_nothing_else_offered(browser: Browser, app: Served) -> None:
+    with browser.tab(app) as tab:
+        choose(tab.open(), "Far")
+        tab.ask("Hello")
+        tab.page.locator(".look-inside").last.click()
+        tab.page.wait_for_selector(f"{CARD} .candidate")
+        assert [node.text_content() for node in tab.page.query_selector_all(TOKENS)] == ["Good", " day"]
+        tab.page.locator(TOKENS).nth(1).click()
+        tab.page.wait_for_selector(f"{CARD} .candidate-masked")
+        assert candidates(tab, "tokens") == ["␣morning", "␣day", "hidden by the safety check"]
+        card = tab.page.inner_text(CARD)
+        assert "cannot go on from another token" in card
+        assert "bits" not in card
+        assert tab.page.locator("#inside-tokens button.candidate, #inside-step-here").count() == 0
+        assert violations(tab) == []
+        for name, sentence in (("next", "or be stepped through"), ("prompt", "what exactly it received is not known")):
+            tab.page.click(f"#inside-tab-{name}")
+            tab.page.wait_for_selector(f"#inside-{name} .inside-status:not(.inside-error):has-text('{sentence}')")
 
 
 @pytest.mark.parametrize(("device", "scheme"), [(DESKTOP, "light"), (PHONE, "dark")], ids=["desk", "phone"])

@@ -46,6 +46,13 @@ def test_tokens_have_a_level_and_their_numbers(words: Words) -> None:
     assert tokens[5] == Token("[e-mail removed]", "covered", None, "", "")
 
 
+def test_how_undecided_a_model_was_is_not_made_up(words: Words) -> None:
+    view = AnswerView((TokenView("a", "text", 0.9, None), TokenView("b", "untold", None, None)), told=True)
+    data = inside_view.tokens_data(view, words)
+    assert data["tokens"] == [Token("a", "text", 0, "90%", ""), Token("b", "untold", None, "", "")]
+    assert data["told"] is True
+
+
 CHOSEN = AlternativeView("a", "text", 7, 0.6, 0.8)
 OTHER = AlternativeView("b", "text", 8, 0.3, 0.2)
 MASKED = AlternativeView("", "text", None, 0.1, 0.0)

@@ -102,7 +102,7 @@ class Attempt:
         async with aclosing(_chunks(response)) as chunks:
             async for chunk in chunks:
                 self._usage = chunk.usage or self._usage
-                if self._reason is None and (chunk.text or chunk.reasoning):
+                if self._reason is None and (chunk.text or chunk.reasoning or chunk.logprobs):
                     if not self._first:
                         self._first = now()
                         self._replica.began(self._first - started)
@@ -126,9 +126,10 @@ class Attempt:
         elif self._chunks > self._most_chunks:
             self._reason = FinishReason.LENGTH
         self._ended_here = self._reason is not None
-        if text or reasoning or chunk.logprobs:
+        logprobs = () if chunk.reasoning else chunk.logprobs  # those of thoughts that come apart belong to no text
+        if text or reasoning or logprobs:
             self.begun = True
-            await self._put(Delta(text, chunk.logprobs, reasoning=reasoning))
+            await self._put(Delta(text, logprobs, reasoning=reasoning))
 
     async def _end(self) -> None:
         if self._reason is None:

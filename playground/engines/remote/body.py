@@ -19,15 +19,21 @@ _UNSUPPORTED = re.compile(
     re.IGNORECASE,
 )
 _WORD = re.compile(r"[a-z_]+")
+_LOGPROBS = frozenset({"logprobs", "top_logprobs"})
+_ABOUT_LOGPROBS = re.compile(r"log.?prob", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A question on its way to a server. `name` is the model's, for people."""
+    """A question on its way to a server. `name` is the model's, for people.
+
+    A server that does not tell log-probabilities with up to `alternatives` alternatives is asked without them.
+    """
 
     name: str
     prompt: Prompt
     params: SamplingParams
+    alternatives: int = 0
 
 
 def build_body(asked: Asked, model: str, left_out: Collection[str]) -> dict[str, Any]:
@@ -78,6 +84,19 @@ def named_parameters(body: Mapping[str, Any], complaint: object) -> frozenset[st
     """
     optional = set(body) - _NEEDED
     return frozenset(optional & {word for text in _statements(complaint) for word in _WORD.findall(text.lower())})
+
+
+def refused_parameters(asked: Asked, body: Mapping[str, Any], complaint: object) -> frozenset[str]:
+    """Which of the optional parameters in `body` the server does not take, whatever their value.
+
+    Without log-probabilities there are no alternatives; and where few were wanted, any complaint about them counts:
+    nobody has to do without an answer because it could not be looked into.
+    """
+    names = named_parameters(body, complaint) if is_about_support(complaint) else frozenset()
+    few = asked.params.logprobs is not None and asked.params.logprobs <= asked.alternatives
+    if few and not names and any(_ABOUT_LOGPROBS.search(text) for text in _statements(complaint)):
+        names = named_parameters(body, complaint) & _LOGPROBS or _LOGPROBS & set(body)
+    return names | _LOGPROBS & set(body) if "logprobs" in names else names
 
 
 def is_about_support(complaint: object) -> bool:

@@ -10,10 +10,12 @@ from typing import Any
 from playground.domain import FinishReason, Usage
 from playground.engines.contract import TokenLogprob
 from playground.engines.remote.faults import Malformed
+from playground.engines.remote.whole_text import mended
 
 UNKNOWN_ID = -1
 _MOST_TOKENS = 10**9
 _MOST_ALTERNATIVES = 64
+_MOST_BYTES = 4096
 _LARGEST = 1e300
 # What servers call the end of an answer: OpenAI's words, then those of TGI, Mistral, Anthropic's gateways and vLLM.
 _REASONS = {
@@ -132,12 +134,14 @@ def _count(value: object) -> int:
 
 
 def _logprobs(value: object) -> tuple[TokenLogprob, ...]:
+    """The tokens of a chunk. Malformed ones are none: an answer is not lost for what only tells about it."""
     content = value.get("content") if isinstance(value, Mapping) else None
-    if content is None:
-        return ()
     if not isinstance(content, list):
-        raise Malformed("logprobs is no list")
-    return tuple(_logprob(_object(item, "a log-probability")) for item in content)
+        return ()
+    try:
+        return tuple(_logprob(_object(item, "a log-probability")) for item in content)
+    except Malformed:
+        return ()
 
 
 def _logprob(item: Mapping[str, Any]) -> TokenLogprob:
@@ -145,12 +149,25 @@ def _logprob(item: Mapping[str, Any]) -> TokenLogprob:
     if not isinstance(top, list):
         raise Malformed("top_logprobs is no list")
     others = [_object(other, "an alternative") for other in top[:_MOST_ALTERNATIVES]]
-    return TokenLogprob(
-        UNKNOWN_ID,
-        _text(item.get("token")),
-        _number(item.get("logprob")),
-        tuple((UNKNOWN_ID, _text(other.get("token")), _number(other.get("logprob"))) for other in others),
-    )
+    text, data = _spelling(item)
+    alternatives = tuple((UNKNOWN_ID, _spelling(other)[0], _number(other.get("logprob"))) for other in others)
+    return TokenLogprob(UNKNOWN_ID, text, _number(item.get("logprob")), alternatives, data)
+
+
+def _spelling(item: Mapping[str, Any]) -> tuple[str, bytes]:
+    """A token's text and its own bytes. Where the server tells bytes they count: of a part of a character there is no
+    text, and servers put different things there.
+    """
+    data = _bytes(item.get("bytes"))
+    return (data.decode("utf-8", "replace") if data else mended(_text(item.get("token")))), data
+
+
+def _bytes(value: object) -> bytes:
+    if not isinstance(value, list) or len(value) > _MOST_BYTES:
+        return b""
+    if not all(type(byte) is int and 0 <= byte < 256 for byte in value):
+        raise Malformed("a byte is no byte")
+    return bytes(value)
 
 
 def _number(value: object) -> float:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from playground.engines.remote.attempt import Attempt, Limits, Put, Refused
-from playground.engines.remote.body import Asked, build_body, is_about_support, named_parameters
+from playground.engines.remote.body import Asked, build_body, named_parameters, refused_parameters
 from playground.engines.remote.faults import Fault, Remedy
 from playground.engines.remote.prober import Prober
 from playground.engines.remote.refusals import Refusal, fault_of, find_overflow, too_often
@@ -109,7 +109,7 @@ class Dispatcher:
                 if 0 < room < params.max_tokens and not shortened:
                     params, shortened = replace(params, max_tokens=room), True
                     continue
-                names = _refused_names(refusal, body)
+                names = _refused_names(refusal, body, asked)
                 if not names:
                     raise _fault(refusal, server, asked, body) from None
                 left_out |= names
@@ -124,10 +124,10 @@ class Dispatcher:
             server.left_out = left_out
 
 
-def _refused_names(refusal: Refusal, body: Mapping[str, Any]) -> frozenset[str]:
-    if refusal.status not in (400, 422) or not is_about_support(refusal.content):
+def _refused_names(refusal: Refusal, body: Mapping[str, Any], asked: Asked) -> frozenset[str]:
+    if refusal.status not in (400, 422):
         return frozenset()
-    return named_parameters(body, refusal.content)
+    return refused_parameters(asked, body, refusal.content)
 
 
 def _room(complaint: object) -> int:

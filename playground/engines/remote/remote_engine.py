@@ -24,6 +24,7 @@ _BEAT_SECONDS = 0.1  # how often a waiting caller may look whether anybody still
 _MOST_WAITING = 256  # pieces; a server that is quicker than the gate waits
 
 _ROUNDS, _MOST_ROUNDS = 3, 10
+_ALTERNATIVES, _MOST_ALTERNATIVES = 5, 20
 _LONGEST_SECONDS = 86_400
 
 _Inbox = queue.SimpleQueue[Delta | None]
@@ -32,15 +33,17 @@ _Inbox = queue.SimpleQueue[Delta | None]
 class RemoteEngine:
     """Asks the servers of a catalogue row. Nothing is sent before somebody asks; safe to use from many threads.
 
-    `rounds` is how many times all servers are tried for one answer.
+    `rounds` is how many times all servers are tried for one answer, `alternatives` as in `Capabilities`.
 
     Raises ModelLoadError when a key is missing in the environment.
     """
 
-    def __init__(self, spec: ModelSpec, limits: Limits, rounds: int, concurrent: int) -> None:
+    def __init__(self, spec: ModelSpec, limits: Limits, rounds: int, concurrent: int, alternatives: int) -> None:
         keys = [_key(spec, server.key_env) for server in spec.servers]
         self._name = spec.name
-        self._capabilities = Capabilities(spec.context_length, logprobs=True, concurrent=concurrent, schemas=True)
+        self._capabilities = Capabilities(
+            spec.context_length, logprobs=True, concurrent=concurrent, schemas=True, alternatives=alternatives
+        )
         self._replicas = tuple(
             Replica(server, server.model or spec.id, Connection(server, key, limits.connect))
             for server, key in zip(spec.servers, keys, strict=True)
@@ -67,7 +70,7 @@ class RemoteEngine:
         or InvalidRequest before the first piece; AnswerCut (or FilteredThere) after it.
         """
         inbox: _Inbox = queue.SimpleQueue()
-        task = self._begin(Asked(self._name, prompt, params), inbox)
+        task = self._begin(Asked(self._name, prompt, params, self._capabilities.alternatives), inbox)
         try:
             if progress is not None:
                 progress(Loading(Stage.PREFILLING))
@@ -127,7 +130,7 @@ class RemoteEngine:
 
 def open_remote_engine(spec: ModelSpec, options: EngineOptions) -> RemoteEngine:
     """The engine for a row. Its `engine_options` are `connect_seconds` (10), `first_token_seconds` (120),
-    `between_tokens_seconds` (60) and `rounds` (3).
+    `between_tokens_seconds` (60), `rounds` (3) and `alternatives` (5).
 
     Raises ModelLoadError when a key is missing, ValueError for an option out of range.
     """
@@ -135,11 +138,14 @@ def open_remote_engine(spec: ModelSpec, options: EngineOptions) -> RemoteEngine:
     rounds = chosen.pop("rounds", _ROUNDS)
     if not 1 <= rounds <= _MOST_ROUNDS:
         raise ValueError(f"rounds is {rounds}; it must be from 1 to {_MOST_ROUNDS}.")
+    alternatives = chosen.pop("alternatives", _ALTERNATIVES)
+    if not 0 <= alternatives <= _MOST_ALTERNATIVES:
+        raise ValueError(f"alternatives is {alternatives}; it must be from 0 to {_MOST_ALTERNATIVES}.")
     for name, value in chosen.items():
         if not 0 < value <= _LONGEST_SECONDS:
             raise ValueError(f"{name} is {value:g}; it must be above 0 and at most {_LONGEST_SECONDS:,}.")
     limits = Limits(**{name.removesuffix("_seconds"): float(value) for name, value in chosen.items()})
-    return RemoteEngine(spec, limits, rounds, options.max_batch)
+    return RemoteEngine(spec, limits, rounds, options.max_batch, alternatives)
 
 
 def _key(spec: ModelSpec, name: str) -> str:

@@ -15,15 +15,16 @@ class WholeText:
         """The text that is certain by now."""
         text = self._half + text
         self._half = text[-1] if text and _HIGH_FIRST <= text[-1] <= _HIGH_LAST else ""
-        return _mended(text[: len(text) - len(self._half)])
+        return mended(text[: len(text) - len(self._half)])
 
     def finish(self) -> str:
         """What was held back: its other half never came."""
         half, self._half = self._half, ""
-        return _mended(half)
+        return mended(half)
 
 
-def _mended(text: str) -> str:
+def mended(text: str) -> str:
+    """The text, with U+FFFD in place of lone halves of surrogate pairs."""
     if text.isascii():
         return text
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")

@@ -13,7 +13,7 @@ import pytest
 from playground.catalog.servers import parse_servers
 from playground.catalog.spec import ModelSpec
 from playground.domain import SamplingParams, Usage
-from playground.engines.contract import Delta, Engine, EngineOptions, Prompt, Turn
+from playground.engines.contract import Delta, Engine, EngineOptions, Prompt, TokenLogprob, Turn
 from playground.engines.registry import kind_of
 from playground.errors import AnswerCut, PlaygroundError
 from tests.engines.remote.scripted_server import ScriptedServer
@@ -32,6 +32,10 @@ class Told:
     @property
     def last(self) -> Delta:
         return self.pieces[-1]
+
+    @property
+    def logprobs(self) -> list[TokenLogprob]:
+        return [token for piece in self.pieces for token in piece.logprobs]
 
     @property
     def usage(self) -> Usage | None:

@@ -169,6 +169,18 @@ def piece(text: str | None = None, finish: str | None = None, **more: object) ->
     return event({"choices": [{"index": 0, "delta": delta, "finish_reason": finish, **more}]})
 
 
+def scored(
+    text: str, logprob: float = -0.1, *, data: bytes = b"", says: str | None = None, others: Sequence[object] = ()
+) -> bytes:
+    """A chunk that `says` a token's text, with its log-probability and bytes; `others`: text, log-probability, ..."""
+    spelled: dict[str, object] = {"token": text, "logprob": logprob} | ({"bytes": list(data)} if data else {})
+    top = [
+        spelled,
+        *({"token": other, "logprob": value} for other, value in zip(others[::2], others[1::2], strict=True)),
+    ]
+    return piece(text if says is None else says, logprobs={"content": [{**spelled, "top_logprobs": top}]})
+
+
 def answer(*texts: str, finish: str = "stop", pause: float = 0.0) -> list[Step]:
     """A good reply."""
     steps: list[Step] = [HEAD]

@@ -184,6 +184,37 @@ def test_what_a_server_does_not_know_is_left_out_from_then_on(
     assert caplog.text.count("does not take min_p, top_k; Far is asked without") == 1
 
 
+NO_LOGPROBS = [
+    (400, "Unsupported parameter: 'logprobs' is not supported with this model.", {"logprobs", "top_logprobs"}),
+    (400, "You are not allowed to request logprobs from this model", {"logprobs", "top_logprobs"}),
+    (400, "Requested sample logprobs of 5, which is greater than max allowed: 0", {"logprobs", "top_logprobs"}),
+    (422, "Log probabilities are switched off here", {"logprobs", "top_logprobs"}),
+    (400, "Unknown field top_logprobs", {"top_logprobs"}),
+    (400, "top_logprobs must be at most 3", {"top_logprobs"}),
+]
+
+
+@pytest.mark.parametrize(("status", "message", "left_out"), NO_LOGPROBS)
+def test_a_server_that_tells_no_log_probabilities_answers_all_the_same(
+    serve: Serve, connect: Connect, status: int, message: str, left_out: set[str]
+) -> None:
+    server = serve(refusal(status, {"error": {"message": message}}), answer("ok"))
+    engine = connect(server)
+    for _ in range(2):
+        assert ask(engine, logprobs=5, seed=3).text == "ok"
+    sent = [{"logprobs", "top_logprobs", "seed"} & set(request.body) for request in server.posts]
+    assert sent[1:] == [{"logprobs", "top_logprobs", "seed"} - left_out] * 2
+    assert set(cast("Any", engine).servers()[0].left_out) == left_out
+
+
+def test_more_alternatives_than_a_server_tells_are_not_left_out_for_everybody(serve: Serve, connect: Connect) -> None:
+    message = "Requested sample logprobs of 20, which is greater than max allowed: 10"
+    server = serve(refusal(400, {"error": {"message": message}}))
+    sentence = failure(connect(server), InvalidRequest, logprobs=20)
+    assert "does not accept this value of logprobs" in sentence
+    assert len(server.posts) == 1
+
+
 def test_max_completion_tokens_takes_over_where_max_tokens_is_refused(serve: Serve, connect: Connect) -> None:
     message = (
         "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead."

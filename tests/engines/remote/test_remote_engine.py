@@ -14,7 +14,7 @@ from playground.engines.contract import Delta, Engine, EngineOptions, Replicated
 from playground.engines.registry import kind_of
 from playground.errors import EngineError, InvalidRequest, ModelLoadError
 from tests.engines.remote.conftest import PROMPT, ask, remote_spec, until
-from tests.engines.remote.scripted_server import HEAD, ScriptedServer, answer, event, piece, refusal
+from tests.engines.remote.scripted_server import HEAD, ScriptedServer, answer, event, piece, refusal, scored
 
 Serve = Callable[..., ScriptedServer]
 Connect = Callable[..., Engine]
@@ -122,8 +122,44 @@ def test_thinking_comes_apart_from_the_answer(serve: Serve, connect: Connect, na
 def test_log_probabilities_are_handed_on(serve: Serve, connect: Connect) -> None:
     token = {"token": "Hi", "logprob": -0.1, "bytes": [72, 105], "top_logprobs": [{"token": "Yo", "logprob": -2}]}
     told = ask(connect(serve([HEAD, piece("Hi", logprobs={"content": [token]}), piece(finish="stop")])), logprobs=1)
-    (found,) = told.pieces[0].logprobs
+    (found,) = told.logprobs
     assert (found.token_id, found.text, found.logprob, found.top) == (-1, "Hi", -0.1, ((-1, "Yo", -2.0),))
+
+
+def test_a_token_s_bytes_count_and_not_what_a_server_puts_for_parts_of_characters(
+    serve: Serve, connect: Connect
+) -> None:
+    fox = "🦊".encode()
+    first = scored("bytes:\\xf0", data=fox[:2], says="")
+    told = ask(connect(serve([HEAD, first, scored("?", data=fox[2:], says="🦊"), piece(finish="stop")])), logprobs=1)
+    assert [token.data for token in told.logprobs] == [fox[:2], fox[2:]]
+    assert {token.text for token in told.logprobs} == {"\ufffd", "\ufffd\ufffd"}
+
+
+ODD = [
+    [],
+    {"content": {"0": 1}},
+    {"content": ["x"]},
+    {"content": [{"token": "x", "logprob": "?"}]},
+    {"content": [{"token": "x", "logprob": 10**400}]},
+    {"content": [{"token": "x", "logprob": float("nan")}]},
+    {"content": [{"token": "x", "logprob": -1, "bytes": [300]}]},
+    {"content": [{"token": "x", "logprob": -1, "top_logprobs": [{"token": 3, "logprob": -1}]}]},
+]
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_log_probabilities_of_another_form_are_none_and_the_answer_comes(
+    serve: Serve, connect: Connect, odd: object
+) -> None:
+    told = ask(connect(serve([HEAD, piece("x", logprobs=odd), piece("y"), piece(finish="stop")])), logprobs=1)
+    assert (told.text, told.logprobs) == ("xy", [])
+
+
+def test_those_of_thoughts_that_come_apart_are_not_the_answer_s(serve: Serve, connect: Connect) -> None:
+    thought = piece(delta={"reasoning_content": "Hm"}, logprobs={"content": [{"token": "Hm", "logprob": -1}]})
+    told = ask(connect(serve([HEAD, thought, scored("Hi"), piece(finish="stop")])), logprobs=1)
+    assert [token.text for token in told.logprobs] == ["Hi"]
 
 
 def test_stop_texts_hold_although_the_server_ignores_them(serve: Serve, connect: Connect) -> None:
@@ -255,7 +291,8 @@ def test_usage_may_come_in_the_last_piece_or_not_at_all(serve: Serve, connect: C
         ({"rounds": 0}, "rounds is 0; it must be from 1 to 10"),
         ({"rounds": 1.5}, "has 1.5 for rounds; it must be of type int"),
         ({"connect_seconds": True}, "has True for connect_seconds; it must be of type float"),
-        ({"retries": 2}, "option named retries; remote knows: between_tokens_seconds, connect_seconds, first_token"),
+        ({"alternatives": 21}, "alternatives is 21; it must be from 0 to 20"),
+        ({"retries": 2}, "option named retries; remote knows: alternatives, between_tokens_seconds, connect_seconds"),
     ],
 )
 def test_options_out_of_range_are_named(options: dict[str, Any], sentence: str) -> None:

@@ -1,10 +1,11 @@
 // The panel that looks inside an answer: it opens, asks the server one thing at a time, and has three tabs.
-// Every part gets the same `panel`: what is looked at, and `ask(kind, data)`, which gives the server's answer.
+// Every part gets the same `panel`: what is looked at, and `ask(kind, data)`, which gives the server's answer. `told` is
+// set when the model runs elsewhere: its tokens are as its server told them, and nothing goes on from them.
 (() => {
   const { el, icon, iconButton, word, announce } = playground;
   const TABS = ["tokens", "next", "prompt"];
   const parts = (playground.insideParts = {});
-  const panel = { id: null, place: 0, chosen: [], trigger: null, views: {}, tab: "tokens" };
+  const panel = { id: null, place: 0, chosen: [], trigger: null, views: {}, tab: "tokens", told: false };
   let dialog, subtitle, tickets = 0, waiting = null, line = [];
 
   // Answers come back as the value of one component, so there is one question on its way at a time. Of questions of
@@ -71,7 +72,7 @@
   };
 
   playground.lookInside = (id, model) => {
-    Object.assign(panel, { id, place: 0, chosen: [] });
+    Object.assign(panel, { id, place: 0, chosen: [], told: false });
     [waiting, line] = [null, []]; // whatever was asked about another answer
     for (const view of Object.values(panel.views)) view.reset();
     subtitle.textContent = word("inside.subtitle", { model });

@@ -10,12 +10,13 @@
     const label = (token) => {
       const shown = { token: panel.spoken(token.text, token.kind), percent: token.percent };
       if (token.kind === "covered") return word("inside.token_covered", shown);
+      if (token.kind === "untold") return word("inside.token_untold", shown);
       return token.percent ? `${shown.token}, ${shown.percent}` : shown.token;
     };
 
     const button = (token, place) => {
       const node = el("button", `token token-${token.level ?? token.kind}`);
-      node.textContent = token.kind === "text" ? token.text.replace(/\n/g, "↵\n") : panel.glyph(token.text, token.kind);
+      node.textContent = ["text", "untold"].includes(token.kind) ? token.text.replace(/\n/g, "↵\n") : panel.glyph(token.text, token.kind);
       node.setAttribute("aria-label", label(token));
       node.tabIndex = -1;
       node.addEventListener("focus", () => look(place));
@@ -34,7 +35,7 @@
 
     const row = (one, place) => {
       const name = el("span", "candidate-text", one.id === null ? word("inside.masked") : panel.glyph(one.text, one.kind));
-      const can = one.id !== null && !one.stood;
+      const can = one.id !== null && !one.stood && !panel.told;
       const node = el(can ? "button" : "div", `candidate ${one.id === null ? "candidate-masked" : ""}`, name,
         panel.bar([["bar-after", one.before]]), el("span", "candidate-percent", one.percent),
         one.stood ? el("span", "candidate-note", word("inside.stood")) : null);
@@ -72,9 +73,10 @@
       const list = el("ul", "candidates");
       list.setAttribute("aria-label", word(token.kind === "end" || token.kind === "more" ? "inside.alternatives_next" : "inside.alternatives"));
       list.append(...alternatives.map((one) => row(one, place)));
-      const head = el("div", "inside-card-head", title, figures(token), step);
-      const empty = el("p", "hint", word("inside.alternatives_none"));
-      card.replaceChildren(head, ...(alternatives.length ? [list, el("p", "hint", word("inside.continue_hint"))] : [empty]));
+      const head = el("div", "inside-card-head", title, figures(token), panel.told ? null : step);
+      const empty = el("p", "hint", word(panel.told && token.kind !== "covered" ? "inside.untold_none" : "inside.alternatives_none"));
+      const hint = el("p", "hint", word(panel.told ? "inside.told_next" : "inside.continue_hint"));
+      card.replaceChildren(head, ...(alternatives.length ? [list, hint] : [empty]));
     };
 
     const look = async (place) => {
@@ -96,12 +98,14 @@
 
     const build = (value) => {
       tokens = value.tokens;
+      panel.told = value.told;
       buttons = tokens.map(button);
       const lens = playground.tokenRow(buttons, () => (pinned = true));
       card = el("section", "inside-card");
       card.setAttribute("aria-label", word("inside.alternatives"));
       const recut = value.recut ? [el("p", "inside-status", word("inside.recut"))] : [];
-      body.replaceChildren(el("p", "hint", word("inside.tokens_intro")), playground.tokenLegend(), ...recut, lens, card);
+      const told = value.told ? [el("p", "hint", word("inside.told_intro"))] : [];
+      body.replaceChildren(el("p", "hint", word("inside.tokens_intro")), ...told, playground.tokenLegend(), ...recut, lens, card);
       if (buttons.length) look(0);
     };
 

@@ -130,6 +130,7 @@
       },
       open: () => {
         if (built) return;
+        if (panel.told) return panel.status(body, word("inside.told_next"));
         panel.status(body, word("inside.loading"));
         step();
       },

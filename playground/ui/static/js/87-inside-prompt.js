@@ -62,6 +62,7 @@
       reset: () => (loaded = false),
       open: async () => {
         if (loaded) return;
+        if (panel.told) return panel.status(body, word("inside.told_prompt"));
         const value = await panel.load(body, "prompt");
         if (!value) return;
         loaded = true;
