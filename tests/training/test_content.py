@@ -68,6 +68,11 @@ def test_both_languages_have_the_same_talk_and_help() -> None:
     assert vietnamese <= english
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_what_is_said_daily_belongs_to_intents(language: str) -> None:
+    assert {intent for intent, _ in content.everyday(language)} <= {intent.id for intent in content.intents(language)}
+
+
 def test_terms_have_distinct_names_and_explanations() -> None:
     names = [name for term in content.terms() for name in term.names]
     assert len(names) == len(set(names))

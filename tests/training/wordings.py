@@ -49,6 +49,7 @@ def scope_wordings() -> Iterator[str]:
         for patterns in content.asks(language).values():
             for pattern in patterns:
                 yield from content.wordings(pattern)
+        yield from (words for _, words in content.everyday(language))
         for intent in content.intents(language):
             for pattern in intent.questions:
                 yield from content.wordings(pattern)

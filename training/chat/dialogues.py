@@ -86,6 +86,8 @@ class Dialogues:
             self.translation: 4,
             self.talk: 46,
             self.talk_vi: 40,
+            self.everyday: 5,
+            self.everyday_vi: 4,
             self.outside: 24,
             self.outside_vi: 20,
             self.story: 2,
@@ -258,6 +260,20 @@ class Dialogues:
     def talk_vi(self) -> Exchange:
         """Vietnamese small talk."""
         return self.small_talk("vi")
+
+    def said_daily(self, language: str) -> Exchange:
+        """One of the short things that are said more often than all others."""
+        wanted, words = self.random.choice(content.everyday(language))
+        intent = next(intent for intent in content.intents(language) if intent.id == wanted)
+        return Exchange(words + self.random.choice(("", "", "!", ".")), self.random.choice(intent.answers), language)
+
+    def everyday(self) -> Exchange:
+        """What is said day after day, in English."""
+        return self.said_daily("en")
+
+    def everyday_vi(self) -> Exchange:
+        """What is said day after day, in Vietnamese."""
+        return self.said_daily("vi")
 
     def human_talk(self) -> Exchange:
         """Small talk worded by people, from the optional extra questions."""

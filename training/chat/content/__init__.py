@@ -132,6 +132,12 @@ def intents(language: str) -> tuple[Intent, ...]:
 
 
 @cache
+def everyday(language: str) -> tuple[tuple[str, str], ...]:
+    """What is said day after day in a language, each as (id of its intent, words)."""
+    return tuple((intent, line) for intent, text in read_table("everyday")[language].items() for line in lines(text))
+
+
+@cache
 def countries() -> tuple[Country, ...]:
     """Countries and capitals."""
     return tuple(Country(*line.split(" | ")) for line in lines(read_table("geography")["countries"]))
