@@ -45,6 +45,8 @@ def roughen(question: str, language: str, random_source: random.Random) -> str:
         question = question.lower()
     elif draw < 0.24 and len(question) < 40:
         question = question.upper()
+    elif draw < 0.6:
+        question = question[:1].upper() + question[1:]
     if random_source.random() < 0.2:
         question = question.rstrip("?.! ")
     if random_source.random() < 0.06:
