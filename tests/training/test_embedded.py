@@ -2,10 +2,13 @@
 
 import json
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
 
+import playground
+from training.chat import content
 from training.chat.candidate import GREEDY
 from training.chat.exam import is_right, read_questions
 from training.chat.runtime import ExportedModel
@@ -33,6 +36,30 @@ def test_graph_has_grouped_query_attention_and_a_past(
 def test_pip_says_what_it_is(models: dict[str, ExportedModel], precision: str) -> None:
     assert "model picker" in models[precision].answer([("user", "Who are you?")])
     assert "Pip" in models[precision].answer([("user", "Bạn là ai?")])
+
+
+# What the first page suggests to ask, with a part of the answer that is meant.
+SUGGESTED = {
+    "What is a token?": "small piece of text",
+    "Explain LoRA like I'm five.": "sticky notes",
+    "How do I compare two models?": "Compare models",
+    "What is the capital of Peru?": "Lima",
+    "Token là gì?": "mảnh văn bản",
+    "So sánh hai mô hình thế nào?": "So sánh mô hình",
+    "Thủ đô của Nhật Bản là gì?": "Tokyo",
+}
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_what_the_page_suggests_is_answered(models: dict[str, ExportedModel], precision: str) -> None:
+    table = tomllib.loads((Path(playground.__file__).parent / "catalog/models.toml").read_text(encoding="utf-8"))
+    (row,) = (row for row in table["models"] if row["id"] == "pip")
+    suggested = [*row["suggestions"]["en"], *row["suggestions"]["vi"]]
+    assert suggested[:-1] == list(SUGGESTED)
+    for question, meant in SUGGESTED.items():
+        assert meant in models[precision].answer([("user", question)])
+    jokes = next(intent for intent in content.intents("vi") if intent.id == "joke").answers
+    assert models[precision].answer([("user", suggested[-1])]) in jokes
 
 
 @pytest.mark.parametrize("topic", ["capitals", "sums"])

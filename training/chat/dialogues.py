@@ -15,6 +15,7 @@ Turn = tuple[str, str]
 PAGES = {"en": "", "vi": "_vi"}
 LENGTHS = {1: 60, 2: 14, 3: 8, 4: 5, 5: 4, 6: 3, 7: 3, 8: 3}
 HELD_OUT_OF = 16
+PLAIN = 3
 SMALL, TIMES = 20, 10
 INTENT_SHARES = {"guide": 1.0, "fact": 0.45, "list": 0.45}
 SMALL_TALK_SHARE = 0.6
@@ -31,8 +32,12 @@ class Exchange:
 
 @cache
 def chosen(patterns: tuple[str, ...], held_out: bool) -> tuple[str, ...]:
-    """The patterns to learn from, or the one in sixteen that is kept back to judge by; all, where one part is empty."""
-    part = tuple(text for text in patterns if (zlib.crc32(text.encode()) % HELD_OUT_OF == 0) is held_out)
+    """The patterns to learn from, or the one in sixteen that is kept back to judge by; all, where one part is empty.
+
+    The first ones are the plain words that everybody uses, and are never kept back.
+    """
+    kept_back = {text for text in patterns[PLAIN:] if zlib.crc32(text.encode()) % HELD_OUT_OF == 0}
+    part = tuple(text for text in patterns if (text in kept_back) is held_out)
     return part or patterns
 
 
