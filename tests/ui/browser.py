@@ -37,8 +37,8 @@ PHONE: dict[str, Any] = {
 DESKTOP: dict[str, Any] = {"viewport": {"width": 1280, "height": 820}}
 # What Gradio's client says when a page is left while a stream is open.
 LEAVING = ("AbortError", "Connection errored out", "BodyStreamBuffer was aborted", "network error", "ERR_ABORTED")
-# Gradio's client, rarely: a difference to a list of messages that was replaced meanwhile. What a test expects of the page
-# is checked all the same.
+# Gradio's client, rarely: a difference to a list of messages that was replaced meanwhile. What a test expects of the
+# page is checked all the same.
 OUTDATED = "Unexpected client exception TypeError: Cannot read properties of undefined (reading 'content')"
 
 
