@@ -15,7 +15,7 @@ from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from playground.errors import PlaygroundError
-from playground.ui.layout import KEPT_EVENTS
+from playground.ui.event_queue import keep_few_events
 
 NAMES = ("chat", "compare", "moderate")
 # What Gradio's clients need to find these and to call them, and MCP's. Everything else below the root answers 404.
@@ -120,8 +120,7 @@ def build_endpoints(run: RunTool) -> gr.Blocks:
     with endpoints:
         for name, function in zip(NAMES, (chat, compare, moderate), strict=True):
             api(function, api_name=name, concurrency_limit=None)
-    # As on the pages: summing up 10,000 events at every end of one takes memory for good, besides time.
-    endpoints._queue.ANALYTICS_MAX_EVENTS = KEPT_EVENTS
+    keep_few_events(endpoints)
     return endpoints
 
 

@@ -14,6 +14,7 @@ from playground.ui.canvas import QUIET, Canvas, Context, Updates
 from playground.ui.chat_tab import ChatTab
 from playground.ui.chat_view import ChatView
 from playground.ui.conversations_tab import ConversationsTab
+from playground.ui.event_queue import open_queue
 from playground.ui.inside_tab import InsideTab
 from playground.ui.island import build_island
 from playground.ui.picker_tab import PickerTab
@@ -21,7 +22,6 @@ from playground.ui.settings_tab import SettingsTab
 from playground.ui.words import load_words
 from playground.ui.workbench.access import Doorkeeper, is_operator
 
-KEPT_EVENTS = 100
 SESSIONS = 500
 """Browser tabs whose view is kept in memory; an older tab reads its conversation again from its address."""
 
@@ -51,9 +51,7 @@ def build_page(services: Services, language: Language, doorkeeper: Doorkeeper, *
         _wire(page, context, doorkeeper, demo)
         _wire_foot(page, doorkeeper, demo, temporary=temporary)
     demo.state_session_capacity = SESSIONS
-    demo.queue(max_size=None, default_concurrency_limit=None, api_open=False)
-    # Gradio sums up its last events at every end of one, on the event loop: over 10,000 of them unless told otherwise.
-    demo._queue.ANALYTICS_MAX_EVENTS = KEPT_EVENTS
+    open_queue(demo)
     return demo
 
 

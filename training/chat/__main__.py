@@ -19,7 +19,9 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in the folder")
-    parser.add_argument("--lesson", action="store_true", help="a smaller model in a quarter of an hour, to learn from")
+    parser.add_argument(
+        "--lesson", action="store_true", help="a smaller model that is trained for 11 minutes, to learn from"
+    )
     parser.add_argument("--smoke", action="store_true", help="a tiny model in a few seconds, to try the whole way")
     return parser
 

@@ -20,12 +20,12 @@ from playground.ui.arena.compare_view import TABS, ArenaView
 from playground.ui.arena.duels_tab import DuelsTab
 from playground.ui.arena.history_tab import HistoryTab
 from playground.ui.canvas import QUIET, Canvas, Updates
+from playground.ui.event_queue import open_queue
 from playground.ui.island import build_island, read_field
 from playground.ui.notice_view import Notice
 from playground.ui.words import load_words
 from playground.ui.workbench.access import Doorkeeper
 
-KEPT_EVENTS = 100
 SESSIONS = 500
 LONGEST_NAME = 300
 """Characters of a tab's, comparison's or model's name in an address."""
@@ -53,9 +53,7 @@ def build_arena(
         page = _lay_out(language)
         _wire(page, context, doorkeeper, demo)
     demo.state_session_capacity = SESSIONS
-    demo.queue(max_size=None, default_concurrency_limit=None, api_open=False)
-    # As on the page of the chat: Gradio would else sum up over 10,000 events at every end of one.
-    demo._queue.ANALYTICS_MAX_EVENTS = KEPT_EVENTS
+    open_queue(demo)
     return demo
 
 

@@ -9,6 +9,7 @@ import gradio as gr
 from playground.domain import Language
 from playground.review.workbench import Workbench
 from playground.ui.canvas import QUIET
+from playground.ui.event_queue import open_queue
 from playground.ui.island import build_island
 from playground.ui.words import Words, load_words
 from playground.ui.workbench import overview_tab, queue_tab, replay_tab, testbox_tab
@@ -36,7 +37,7 @@ def build_workbench(workbench: Workbench, language: Language, *, signed_in: bool
         replay_tab.wire_replay_tab(replayed, workbench, words, demo)
         testbox_tab.wire_testbox_tab(testbox, workbench, words)
         demo.load(lambda: _policy(workbench, words), None, [policy], queue=False, **QUIET)
-    demo.queue(max_size=None, default_concurrency_limit=None, api_open=False)
+    open_queue(demo)
     return demo
 
 

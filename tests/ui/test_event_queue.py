@@ -1,4 +1,4 @@
-"""What Gradio keeps about the calls of the named endpoints."""
+"""What Gradio keeps about the events of the named endpoints."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from starlette.requests import Request
 
 from playground.ui.endpoints import build_endpoints
-from playground.ui.layout import KEPT_EVENTS
+from playground.ui.event_queue import KEPT_EVENTS
 
 
 async def _nothing(name: str, request: Request, arguments: dict[str, Any]) -> AsyncGenerator[dict[str, Any], None]:
