@@ -81,7 +81,7 @@ class Tally:
 
 
 def measure(minutes: float = MINUTES) -> Iterator[Row]:
-    """Everybody at once for so long. The first half fills what is kept a while: memory is compared from there on."""
+    """Everybody at once for so long. The first quarter warms up: memory is compared from there to the end."""
     with tempfile.TemporaryDirectory() as folder:
         alone = _alone(Path(folder))
     limits = ("--api-requests-per-minute", "0", "--api-concurrent", "0")
@@ -112,7 +112,9 @@ def _account(tally: Tally, memory: Sequence[int]) -> Iterator[Row]:
     yield Row("time to the first text of 64 streams, median", statistics.median(first), "s")
     yield Row("time to the first text of 64 streams, p95", first[int(0.95 * (len(first) - 1))], "s")
     detail = "after each quarter " + ", ".join(f"{size / 2**20:.0f}" for size in memory) + " MiB"
-    yield Row("memory at the end / half-way", memory[3] / memory[1], "ratio", FLAT, at_least=False, detail=detail)
+    yield Row(
+        "memory at the end / after a quarter", memory[3] / memory[0], "ratio", FLAT, at_least=False, detail=detail
+    )
 
 
 def _alone(folder: Path) -> tuple[float, float]:
