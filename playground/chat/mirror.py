@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any
@@ -56,6 +57,8 @@ class Mirror(Run):
 
     def _show(self, state: Mapping[str, Any]) -> None:
         with self._changed:
+            if state["tokens"] != self._tokens:
+                self._latest = time.monotonic()
             self._tokens, self._first_token = state["tokens"], state["first_token"]
         self.note([verdict_of(record) for record in state["verdicts"]])
         stage = _stage_of(state["stage"])

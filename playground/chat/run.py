@@ -32,7 +32,8 @@ class RunSnapshot:
 
     `version` grows with every change and is also a place in the run's events: `events(snapshot.version)` goes on
     exactly where the snapshot ends. `tokens` counts the engine's pieces until the end tells the exact number;
-    `elapsed` and `first_token` are seconds since the question was asked. `verdicts` are the answer's warnings and
+    `first_token` and `elapsed` are seconds from the question to the first piece and to the latest one, or to the end:
+    while nothing comes, a snapshot stays as it is. `verdicts` are the answer's warnings and
     redactions so far (those of the question are kept with the question).
     """
 
@@ -76,6 +77,7 @@ class Run:
         self._verdicts: tuple[Verdict, ...] = ()
         self._tokens = 0
         self._first_token: float | None = None
+        self._latest = self.started_at
         self.first_text: float | None = None  # seconds from the question to the first released text or thinking
         self._end: Blocked | Finished | Failed | None = None
         self._when_stopped: Callable[[], None] | None = None
@@ -104,7 +106,7 @@ class Run:
                 stage=self._stage,
                 verdicts=self._verdicts,
                 tokens=self._tokens,
-                elapsed=(self.ended_at or time.monotonic()) - self.started_at,
+                elapsed=(self.ended_at or self._latest) - self.started_at,
                 first_token=self._first_token,
                 end=self._end,
             )
@@ -195,8 +197,9 @@ class Run:
         """The engine wrote a piece (not yet released)."""
         with self._changed:
             self._tokens += 1
+            self._latest = time.monotonic()
             if self._first_token is None:
-                self._first_token = time.monotonic() - self.started_at
+                self._first_token = self._latest - self.started_at
 
     def note(self, verdicts: Sequence[Verdict]) -> None:
         """The answer's warnings and redactions so far."""

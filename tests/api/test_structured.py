@@ -11,7 +11,6 @@ import openai
 import pytest
 from pydantic import BaseModel
 
-from playground.engines.registry import ENGINES
 from tests.api.conftest import Site, user
 from tests.engines.schemas import SCHEMAS
 
@@ -145,12 +144,3 @@ def test_what_a_schema_forces_is_screened_like_an_answer(app: Site) -> None:
     answer = app.chat("Go on.", "pip", response_format=form(schema), max_tokens=100).json()["choices"][0]
     assert answer["finish_reason"] == "content_filter"
     assert "motherfucker" not in str(answer)
-
-
-def test_every_kind_of_engine_says_what_it_can() -> None:
-    assert {name: kind.check_schema is not None for name, kind in ENGINES.items()} == {
-        "echo": False,
-        "remote": True,
-        "onnx": True,
-        "torch": True,
-    }

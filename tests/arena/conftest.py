@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from playground.arena.battles import Ring
-from playground.arena.contract import Comparison, ComparisonView, Mode, SideRequest
+from playground.arena.contract import Arena, Comparison, ComparisonView, Mode, SideRequest
 from playground.arena.parts import ArenaParts
 from playground.arena.service import ArenaService
 from playground.catalog.catalog import Catalog
@@ -79,6 +80,16 @@ class Room:
         return 1234
 
 
+def settled(arena: Arena, comparison: Comparison, owner: str = "anna") -> ComparisonView:
+    """The comparison once every side has ended, and is shown."""
+    view = arena.view(owner, comparison.id)
+    deadline = time.monotonic() + 60
+    while any(side.running for side in view.sides):
+        assert time.monotonic() < deadline, "the comparison did not end"
+        view = arena.wait(owner, comparison.id, view.version, 0.5)
+    return view
+
+
 @dataclass
 class Hall:
     """An arena and what is behind it."""
@@ -100,12 +111,7 @@ class Hall:
 
     def settle(self, comparison: Comparison, owner: str = "anna") -> ComparisonView:
         """Wait until every side has ended, and is shown."""
-        view = self.arena.view(owner, comparison.id)
-        for _ in range(600):
-            if not any(side.running for side in view.sides):
-                return view
-            view = self.arena.wait(owner, comparison.id, view.version, 0.5)
-        raise AssertionError("the comparison did not end")
+        return settled(self.arena, comparison, owner)
 
     def answered(self, comparison: Comparison, text: str = "What is a token?", owner: str = "anna") -> ComparisonView:
         self.arena.ask(owner, comparison.id, text)

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from playground.arena.contract import Comparison, ComparisonView, Mode, Schedule, SideRequest
+from playground.arena.contract import Mode, Schedule, SideRequest
 from playground.config import Settings
 from playground.domain import Finished, SamplingParams
 from playground.errors import InvalidRequest
 from playground.services import Services, build
+from tests.arena.conftest import settled
 
 SHORT = SamplingParams(temperature=0.0, max_tokens=40)
 
@@ -26,20 +27,11 @@ def services(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     built.close()
 
 
-def settled(services: Services, comparison: Comparison) -> ComparisonView:
-    view = services.arena.view("anna", comparison.id)
-    for _ in range(600):
-        if not any(side.running for side in view.sides):
-            return view
-        view = services.arena.wait("anna", comparison.id, view.version, 0.5)
-    raise AssertionError("the comparison did not end")
-
-
 def test_four_sides_at_once_with_as_many_places_as_there_are(services: Services) -> None:
     sides = [SideRequest(name, SHORT) for name in ("pip", "pip-fp32", "echo", "pip")]
     comparison = services.arena.start("anna", Mode.NAMED, sides, "en")
     services.arena.ask("anna", comparison.id, "What is a token?")
-    view = settled(services, comparison)
+    view = settled(services.arena, comparison)
     assert all(isinstance(side.end, Finished) for side in view.sides)
     answers = [side.messages[-1].content for side in view.sides]
     assert answers[0] == answers[3]
@@ -53,7 +45,7 @@ def test_a_blind_battle_between_the_models_that_ship(services: Services) -> None
     battle = services.arena.start("anna", Mode.BLIND, [], "vi")
     assert (battle.schedule is Schedule.TOGETHER) == (services.settings.max_models == 2)
     services.arena.ask("anna", battle.id, "Bạn là ai?")
-    view = settled(services, battle)
+    view = settled(services.arena, battle)
     assert view.may_vote
     assert not [name for name in ("pip", "fable") if name in repr(view).lower()]
     with pytest.raises(InvalidRequest, match="Vote first"):
@@ -70,7 +62,7 @@ def test_models_read_each_other_s_answers(services: Services) -> None:
     with pytest.raises(InvalidRequest, match="need an answer"):
         services.arena.surprise("anna", comparison.id, "en")
     services.arena.ask("anna", comparison.id, "What is a token?")
-    view = settled(services, comparison)
+    view = settled(services.arena, comparison)
     read = services.arena.surprise("anna", comparison.id, "en")
     for side, row in zip(view.sides, read.readings, strict=True):
         assert [reading.model_id for reading in row] == ["pip", "pip-fp32"]
@@ -87,7 +79,7 @@ def test_models_read_each_other_s_answers(services: Services) -> None:
     assert {*read.tokens_per_word[0]} == {"en", "vi"}
     services.arena.change_side("anna", comparison.id, 1, SideRequest("echo"))
     services.arena.retry("anna", comparison.id, 1)
-    settled(services, comparison)
+    settled(services.arena, comparison)
     again = services.arena.surprise("anna", comparison.id, "en")
     for row in again.readings:
         assert row[0].trouble is None

@@ -236,6 +236,17 @@ def test_a_question_into_a_running_answer_is_refused(build_hall: Callable[..., H
     hall.settle(comparison)
 
 
+def test_who_waits_is_not_woken_while_nothing_comes(build_hall: Callable[..., Hall]) -> None:
+    hall = build_hall({name: Saying(piece_chars=1, delay_seconds=1.0, says="So it goes.") for name in MODELS})
+    comparison = hall.named()
+    view = hall.arena.ask("anna", comparison.id, "Go.")
+    while not all(side.tokens > 2 and side.tokens_per_second for side in view.sides):
+        view = hall.arena.wait("anna", comparison.id, view.version, 1)
+    assert hall.arena.wait("anna", comparison.id, view.version, 0.2).version == view.version
+    hall.arena.stop("anna", comparison.id)
+    hall.settle(comparison)
+
+
 def test_a_new_server_shows_what_was_there(build_hall: Callable[..., Hall]) -> None:
     before = build_hall()
     comparison = before.named()
