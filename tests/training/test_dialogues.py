@@ -4,7 +4,7 @@ import random
 
 from training.chat import content
 from training.chat.dialogues import Dialogues, chosen
-from training.chat.noise import roughen, without_marks
+from training.chat.noise import reworded, roughen, without_marks
 from training.chat.outside import OutsideQuestions
 
 
@@ -63,6 +63,24 @@ def test_noise_keeps_numbers() -> None:
     source = random.Random(8)
     for _ in range(300):
         assert [letter for letter in roughen("What is 37 + 48?", "en", source) if letter.isdigit()] == list("3748")
+
+
+def test_words_are_exchanged_for_what_means_the_same_and_nothing_else_is() -> None:
+    source = random.Random(9)
+    drawn = {reworded("How do I delete the answer about 3 cats?", "en", source) for _ in range(1000)}
+    assert {"How do I erase the answer about 3 cats?", "How do I remove the reply about 3 cats?"} < drawn
+    assert all(text.endswith(" about 3 cats?") for text in drawn)
+    assert {reworded("Ngày mai trời nắng", "vi", source) for _ in range(20)} == {"Ngày mai trời nắng"}
+    assert any(reworded("Mình xoá nó ở đâu", "vi", source).startswith(("Tôi ", "Tui ", "Em ")) for _ in range(100))
+
+
+def test_synonyms_are_written_as_they_are_found() -> None:
+    for language in ("en", "vi"):
+        for word, others in content.synonyms(language).items():
+            assert word == word.lower().strip()
+            assert others
+            assert word not in others
+            assert all(other == other.strip() for other in others)
 
 
 def test_without_marks() -> None:

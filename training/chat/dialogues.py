@@ -8,7 +8,7 @@ from functools import cache
 
 from training.chat import content
 from training.chat.content import Country, Intent, Term, phrase, phrasings
-from training.chat.noise import roughen, without_marks
+from training.chat.noise import reworded, roughen, without_marks
 from training.chat.outside import OutsideQuestions
 
 Turn = tuple[str, str]
@@ -256,7 +256,7 @@ class Dialogues:
         weights = [intent_weight(intent) for intent in intents]
         intent = self.random.choices(intents, weights)[0]
         question = phrase(self.random.choice(chosen(intent.questions, self.held_out)), self.random)
-        return Exchange(question, self.random.choice(intent.answers), language)
+        return Exchange(reworded(question, language, self.random), self.random.choice(intent.answers), language)
 
     def talk(self) -> Exchange:
         """English small talk."""
@@ -294,11 +294,8 @@ class Dialogues:
         """A question that is out of scope."""
         outside = content.outside(language)
         if self.random.random() < 0.65:
-            return Exchange(
-                phrase(self.random.choice(chosen(outside.questions, self.held_out)), self.random),
-                self.random.choice(outside.answers),
-                language,
-            )
+            question = phrase(self.random.choice(chosen(outside.questions, self.held_out)), self.random)
+            return Exchange(reworded(question, language, self.random), self.random.choice(outside.answers), language)
         group = self.random.choices(outside.groups, [3 if group.kind == "topic" else 1 for group in outside.groups])[0]
         topic = self.invented_word() if self.random.random() < 0.08 else self.random.choice(group.topics)
         form = self.random.choice(group.forms).replace("{x}", topic)

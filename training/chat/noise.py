@@ -1,10 +1,13 @@
 """How people really type: no capitals, missing marks, small words before and after, a typo now and then."""
 
 import random
+import re
 import unicodedata
+from functools import cache
 
-from training.chat.content import phrasings
+from training.chat.content import phrasings, synonyms
 
+REWORDED_SHARES = (0.6, 0.4)
 SWAPS = (
     ("explain", "describe"),
     ("tell me", "let me know"),
@@ -52,6 +55,25 @@ def roughen(question: str, language: str, random_source: random.Random) -> str:
     if random_source.random() < 0.06:
         question = with_typo(question, random_source)
     return question.strip() or "?"
+
+
+@cache
+def known_words(language: str) -> re.Pattern[str]:
+    """Finds what has synonyms, the longest first."""
+    return re.compile(rf"(?<!\w)(?:{'|'.join(sorted(synonyms(language), key=len, reverse=True))})(?!\w)", re.IGNORECASE)
+
+
+def reworded(question: str, language: str, random_source: random.Random) -> str:
+    """The question with a word or two exchanged for what means the same, sometimes."""
+    for share in REWORDED_SHARES:
+        found = list(known_words(language).finditer(question))
+        if not found or random_source.random() >= share:
+            break
+        place = random_source.choice(found)
+        other = random_source.choice(synonyms(language)[place.group().lower()])
+        other = other[:1].upper() + other[1:] if place.group()[0].isupper() else other
+        question = question[: place.start()] + other + question[place.end() :]
+    return question
 
 
 def surround(question: str, language: str, random_source: random.Random) -> str:

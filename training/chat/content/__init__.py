@@ -132,6 +132,13 @@ def intents(language: str) -> tuple[Intent, ...]:
 
 
 @cache
+def synonyms(language: str) -> dict[str, tuple[str, ...]]:
+    """By a word, or several, in small letters: what may stand for it in a question, in a language."""
+    rows = (line.split(" : ") for line in lines(read_table("synonyms")[language]))
+    return {source: tuple(others.split(" | ")) for source, others in rows}
+
+
+@cache
 def everyday(language: str) -> tuple[tuple[str, str], ...]:
     """What is said day after day in a language, each as (id of its intent, words)."""
     return tuple((intent, line) for intent, text in read_table("everyday")[language].items() for line in lines(text))
