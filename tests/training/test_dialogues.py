@@ -52,6 +52,13 @@ def test_sums_are_right() -> None:
         assert int(value) == {"+": int.__add__, "-": int.__sub__, "x": int.__mul__}[sign](int(left), int(right))
 
 
+def test_sums_are_asked_around_their_numbers_too() -> None:
+    dialogues = Dialogues(10)
+    asked = {dialogues.sum_question(12, sign, 5)[0] for sign in "+-x" for _ in range(5000)}
+    assert {"add 12 and 5", "subtract five from twelve", "nhân 12 với 5"} < asked
+    assert {"add 5 from 12", "subtract 12 from 5"}.isdisjoint(asked)
+
+
 def test_extra_questions_are_used_when_given() -> None:
     extra = OutsideQuestions((("joke", "say the funny thing"),), ("which way is up",))
     users = [text.lower() for turns in Dialogues(7, extra).conversations(500) for role, text in turns if role == "user"]

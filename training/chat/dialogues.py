@@ -1,5 +1,6 @@
 """Conversations for training, drawn from the content with one seeded source of randomness."""
 
+import math
 import random
 import zlib
 from collections.abc import Callable, Iterator
@@ -7,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from training.chat import content
-from training.chat.content import Country, Intent, Term, phrase, phrasings
+from training.chat.content import Country, Group, Intent, Term, phrase, phrasings
 from training.chat.noise import reworded, roughen, without_marks
 from training.chat.outside import OutsideQuestions
 
@@ -17,6 +18,7 @@ LENGTHS = {1: 60, 2: 14, 3: 8, 4: 5, 5: 4, 6: 3, 7: 3, 8: 3}
 HELD_OUT_OF = 16
 PLAIN = 3
 SMALL, TIMES = 20, 10
+OPERATIONS = {"+": "plus", "-": "minus", "x": "times"}
 INTENT_SHARES = {"guide": 1.0, "fact": 0.45, "list": 0.45}
 SMALL_TALK_SHARE = 0.6
 
@@ -50,6 +52,11 @@ def intent_weight(intent: Intent) -> float:
     """How often an intent comes: more wordings, more often; what people come to ask more often than facts."""
     kind = intent.id.partition("_")[0]
     return min(160, 6 + len(intent.questions)) * INTENT_SHARES.get(kind, SMALL_TALK_SHARE)
+
+
+def group_weight(group: Group) -> float:
+    """How often questions of a group come: more topics, more often; a sum stands for many."""
+    return math.sqrt(len(group.topics)) * (4 if group.kind == "sum" else 1)
 
 
 def capitalised(text: str) -> str:
@@ -89,12 +96,12 @@ class Dialogues:
             self.sum: 14,
             self.large_sum: 1,
             self.translation: 4,
-            self.talk: 46,
-            self.talk_vi: 40,
+            self.talk: 52,
+            self.talk_vi: 42,
             self.everyday: 5,
             self.everyday_vi: 4,
             self.outside: 24,
-            self.outside_vi: 20,
+            self.outside_vi: 24,
             self.story: 2,
         }
         if self.extra.talk:
@@ -219,10 +226,21 @@ class Dialogues:
         return Exchange(question, self.random.choice(content.outside(language).answers_sum), language)
 
     def sum_question(self, left: int, sign: str, right: int) -> tuple[str, str]:
-        """A question for a sum, and its language."""
+        """A question for a sum, and its language: around the sum as it is written, or around its two numbers."""
         language = "vi" if self.random.random() < 0.35 else "en"
+        if self.random.random() < 0.3:
+            pattern = phrase(self.choose(f"sum_{OPERATIONS[sign]}_{language}"), self.random)
+            first, second = self.numbers(left, right, language)
+            return pattern.replace("{a}", first).replace("{b}", second), language
         written = self.written_sum(left, sign, right, language)
         return phrase(self.choose(f"sum_{language}"), self.random).replace("{e}", written), language
+
+    def numbers(self, left: int, right: int, language: str) -> tuple[str, str]:
+        """Two numbers in figures, or sometimes in words."""
+        named = content.lines(content.words()[f"numbers{PAGES[language]}"])[0].split(", ")
+        if max(left, right) < len(named) and self.random.random() < 0.4:
+            return named[left], named[right]
+        return str(left), str(right)
 
     def written_sum(self, left: int, sign: str, right: int, language: str) -> str:
         """The sum as people write it."""
@@ -230,13 +248,11 @@ class Dialogues:
             "en": {"+": "plus", "-": "minus", "x": "times"},
             "vi": {"+": "cộng", "-": "trừ", "x": "nhân"},
         }[language][sign]
-        marks = {"+": ("+",), "-": ("-",), "x": ("x", "*", "×")}[sign]
         if self.random.random() < 0.3:
-            named = content.lines(content.words()[f"numbers{PAGES[language]}"])[0].split(", ")
-            if max(left, right) < len(named) and self.random.random() < 0.4:
-                return f"{named[left]} {spoken} {named[right]}"
-            return f"{left} {spoken} {right}"
+            first, second = self.numbers(left, right, language)
+            return f"{first} {spoken} {second}"
         space = self.random.choice((" ", " ", ""))
+        marks = {"+": ("+",), "-": ("-",), "x": ("x", "*", "×")}[sign]
         return f"{left}{space}{self.random.choice(marks)}{space}{right}"
 
     def translation(self) -> Exchange:
@@ -296,7 +312,7 @@ class Dialogues:
         if self.random.random() < 0.65:
             question = phrase(self.random.choice(chosen(outside.questions, self.held_out)), self.random)
             return Exchange(reworded(question, language, self.random), self.random.choice(outside.answers), language)
-        group = self.random.choices(outside.groups, [3 if group.kind == "topic" else 1 for group in outside.groups])[0]
+        group = self.random.choices(outside.groups, [group_weight(group) for group in outside.groups])[0]
         topic = self.invented_word() if self.random.random() < 0.08 else self.random.choice(group.topics)
         form = self.random.choice(group.forms).replace("{x}", topic)
         answers = outside.answers_sum if group.kind == "sum" else outside.answers
