@@ -7,6 +7,7 @@ proxies tell them, and no answer tells a browser that a page of another site may
 from __future__ import annotations
 
 import ipaddress
+import unicodedata
 from collections.abc import Collection, Sequence
 from urllib.parse import urlsplit
 
@@ -20,7 +21,7 @@ from playground.api.auth import listed
 from playground.api.errors import problem_of
 from playground.api.routes import PREFIX
 from playground.config import Settings, Space
-from playground.errors import ConfigError, NotAllowed
+from playground.errors import ConfigError, InvalidRequest, NotAllowed
 from playground.loopback import host_of, is_loopback
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -65,13 +66,18 @@ class FrontDoor:
     async def _inside(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             self._check(HTTPConnection(scope), scope["path"], scope["method"])
-        except NotAllowed as error:
+        except (InvalidRequest, NotAllowed) as error:
             await problem_of(error).response(scope, receive, send)
             return
         await self._app(scope, bounded(scope, receive, self._most), send)
 
     def _check(self, connection: HTTPConnection, path: str, method: str) -> None:
-        """Raises NotAllowed for a name that is not the server's, or a page that may not send this."""
+        """Raises NotAllowed for a name that is not the server's, or a page that may not send this.
+
+        Raises InvalidRequest for a path with a control character: not every part behind this finds its own in it.
+        """
+        if any(unicodedata.category(letter) == "Cc" for letter in path):
+            raise InvalidRequest("The address holds a control character. Ask for one without.")
         host = host_of(connection)
         if path not in HEALTH:
             if self._names and not any(_is_named(host, name) for name in self._names):

@@ -100,6 +100,14 @@ def test_pages_of_other_sites_may_read_nothing_and_send_nothing(origin: str | No
 FORWARDED = {"x-forwarded-for": "203.0.113.9", "x-forwarded-proto": "https", "x-forwarded-host": "demo.example"}
 
 
+@pytest.mark.parametrize("path", ["/v1/models/%0A0", "/en%00", "/%C2%85"])
+def test_addresses_with_control_characters_are_refused(path: str) -> None:
+    answer = door().get(path)
+    assert answer.status_code == 400
+    assert answer.json()["error"]["message"].endswith(".")
+    assert door().get("/vi/%C3%A1%20%E2%80%94").status_code == 200
+
+
 def test_what_a_trusted_proxy_says_is_believed() -> None:
     seen = door(peer="10.0.0.5", trusted_proxies="10.0.0.0/8", allowed_hosts="demo.example").get("/", headers=FORWARDED)
     assert seen.json() | {"forwarded": []} == {

@@ -120,5 +120,7 @@ def _refuse(wrong: NDArray[np.bool_], sentence: Any) -> None:
 def _groups(column: Iterable[Any] | None, count: int) -> Integers:
     if column is None:
         return np.arange(count)
-    places: Integers = np.unique(np.asarray(list(column), dtype=str), return_inverse=True)[1].astype(np.int64)
+    # As texts first: numpy takes lists among the values of a file for further dimensions.
+    texts = np.asarray([str(value) for value in column], dtype=str)
+    places: Integers = np.unique(texts, return_inverse=True)[1].astype(np.int64)
     return places

@@ -9,7 +9,7 @@ import pytest
 from playground.arena.imports import read_ballots
 from playground.arena.leaderboard import build_leaderboard
 from playground.arena.style import FEATURES
-from playground.arena.vote_files import read_table, read_votes, write_votes
+from playground.arena.vote_files import read_table, read_votes, votes_from_table, write_votes
 from playground.commands.program import main
 from playground.errors import InvalidRequest
 
@@ -146,6 +146,18 @@ def test_bad_files_get_a_sentence(tmp_path: Path, name: str, content: bytes, sen
     path.write_bytes(content)
     with pytest.raises(InvalidRequest, match=sentence):
         read_votes(path)
+
+
+def test_lists_where_names_belong_are_names(tmp_path: Path) -> None:
+    rows = [
+        {"model_a": "a", "model_b": "b", "winner": "tie", "session": session, "prompt": prompt}
+        for session, prompt in (([], [1]), (None, [2]), ([], [1]))
+    ]
+    path = tmp_path / "votes.json"
+    path.write_text(json.dumps(rows), encoding="utf-8")
+    votes = votes_from_table(read_table(path))
+    assert list(votes.session) == [1, 0, 1]
+    assert list(votes.prompt) == [0, 1, 0]
 
 
 def test_a_missing_file_gets_a_sentence(tmp_path: Path) -> None:

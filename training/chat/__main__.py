@@ -16,6 +16,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--clinc", type=Path, help="CLINC150's data_full.json: human questions as extra input")
     parser.add_argument("--prose", type=Path, nargs="+", default=[], help="folders of Markdown to read first")
     parser.add_argument("--from", dest="earlier", type=Path, help="an earlier run's folder: begin from its weights")
+    parser.add_argument("--rate", type=float, help="highest learning rate (0.003)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in the folder")
@@ -31,7 +32,8 @@ def main(arguments: list[str] | None = None) -> None:
     options = build_parser().parse_args(arguments)
     recipe = SMOKE if options.smoke else LESSON if options.lesson else STANDARD
     sources = Sources(options.clinc, tuple(options.prose), options.earlier)
-    make(recipe.changed(options.seed, options.minutes, options.threads), options.out, sources, options.resume, say)
+    recipe = recipe.changed(options.seed, options.minutes, options.threads, options.rate)
+    make(recipe, options.out, sources, options.resume, say)
 
 
 if __name__ == "__main__":

@@ -42,9 +42,9 @@ class Recipe:
         """What comes out."""
         return Product("pip", self.shape, Dialogues)
 
-    def changed(self, seed: int, minutes: float | None, threads: int) -> "Recipe":
-        """The same recipe with another seed, number of threads and (unless None) duration."""
-        plan = replace(self.plan, seed=seed, minutes=minutes or self.plan.minutes)
+    def changed(self, seed: int, minutes: float | None, threads: int, rate: float | None = None) -> "Recipe":
+        """The same recipe with another seed, number of threads and (unless None) duration and highest learning rate."""
+        plan = replace(self.plan, seed=seed, minutes=minutes or self.plan.minutes, rate=rate or self.plan.rate)
         return replace(self, plan=plan, threads=threads)
 
 

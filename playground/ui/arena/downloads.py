@@ -25,7 +25,7 @@ from playground.ui.words import load_words
 COMPARISONS = "/arena/comparisons/{name}"
 VOTES = "/arena/votes/{kind}.csv"
 _AT_ONCE = 1 << 16
-_FORMULAS = ("=", "+", "-", "@", "\t", "\r")
+_FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 def download_routes(
