@@ -11,6 +11,7 @@ from tests.api.conftest import Site, served, settings_in
 
 @pytest.fixture(scope="package")
 def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """The API alone, on a socket."""
-    with served(settings_in(tmp_path_factory.mktemp("api"), api_requests_per_minute=0, api_concurrent=0)) as site:
+    """The API behind all that stands before it, on a socket."""
+    settings = settings_in(tmp_path_factory.mktemp("api"), api_requests_per_minute=0, api_concurrent=0)
+    with served(settings, pages=True) as site:
         yield site

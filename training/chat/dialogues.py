@@ -14,13 +14,13 @@ from training.chat.outside import OutsideQuestions
 
 Turn = tuple[str, str]
 PAGES = {"en": "", "vi": "_vi"}
-LENGTHS = {1: 60, 2: 14, 3: 8, 4: 5, 5: 4, 6: 3, 7: 3, 8: 3}
+LENGTHS = {1: 72, 2: 10, 3: 5, 4: 4, 5: 3, 6: 2, 7: 2, 8: 2}
 HELD_OUT_OF = 16
 PLAIN = 3
 SMALL, TIMES = 20, 10
 OPERATIONS = {"+": "plus", "-": "minus", "x": "times"}
-INTENT_SHARES = {"guide": 1.0, "fact": 0.45, "list": 0.45}
-SMALL_TALK_SHARE = 0.6
+INTENT_SHARES = {"guide": 1.0, "fact": 0.6, "list": 0.6}
+SMALL_TALK_SHARE = 1.2
 
 
 @dataclass(frozen=True)
@@ -86,28 +86,28 @@ class Dialogues:
         self.extra = extra or OutsideQuestions()
         self.held_out = held_out
         self.tasks: dict[Callable[[], Exchange], float] = {
-            self.definition: 15,
-            self.simple_definition: 3,
-            self.simple_definition_vi: 3,
-            self.definition_vi: 13,
-            self.capital: 4,
-            self.capital_vi: 4,
-            self.country: 3,
-            self.sum: 14,
+            self.definition: 10,
+            self.simple_definition: 2,
+            self.simple_definition_vi: 2,
+            self.definition_vi: 9,
+            self.capital: 3,
+            self.capital_vi: 3,
+            self.country: 2,
+            self.sum: 9,
             self.large_sum: 1,
             self.translation: 4,
-            self.talk: 52,
-            self.talk_vi: 42,
+            self.talk: 85,
+            self.talk_vi: 75,
             self.everyday: 5,
             self.everyday_vi: 4,
-            self.outside: 24,
+            self.outside: 22,
             self.outside_vi: 24,
-            self.story: 2,
+            self.story: 1,
         }
         if self.extra.talk:
-            self.tasks[self.human_talk] = 4
+            self.tasks[self.human_talk] = 3
         if self.extra.declined:
-            self.tasks[self.human_outside] = 10
+            self.tasks[self.human_outside] = 8
 
     def conversations(self, count: int) -> Iterator[list[Turn]]:
         """That many conversations, each a list of (role, text)."""
