@@ -16,7 +16,7 @@ WEIGHTS = {"system": 0.0, "user": 0.3, "assistant": 1.0}
 OPEN_ROWS = 24
 HELD_OUT_CONVERSATIONS = 400
 CUT_SHARE, CUT_LENGTH = 0.85, 9
-JUDGED_SHARE = 0.7
+JUDGED_SHARE = 0.78
 
 
 class Talk(Protocol):

@@ -100,14 +100,14 @@ class Dialogues:
             self.talk_vi: 75,
             self.everyday: 5,
             self.everyday_vi: 4,
-            self.outside: 22,
-            self.outside_vi: 24,
+            self.outside: 34,
+            self.outside_vi: 38,
             self.story: 1,
         }
         if self.extra.talk:
             self.tasks[self.human_talk] = 3
         if self.extra.declined:
-            self.tasks[self.human_outside] = 8
+            self.tasks[self.human_outside] = 10
 
     def conversations(self, count: int) -> Iterator[list[Turn]]:
         """That many conversations, each a list of (role, text)."""
