@@ -107,14 +107,17 @@ class Batches:
         """All batches, the newest first, with their grades as `owner` sees them."""
         with self._lock:
             job = self._job
+        # Before anything is read: what a job that has ended by then wrote is all there.
+        working = job is not None and job.is_alive()
         kept = self._parts.duels.listed()
         tallies = self._parts.duels.tallies(owner, [one.id for one in kept])
         found = [_batch(one, tallies[one.id]) for one in kept]
         if job is None:
             return found
-        if job.duel.id not in tallies and (job.is_alive() or job.problem):
+        if job.duel.id not in tallies and (working or job.problem):
             found.insert(0, _unkept(job))
-        return [_worked_on(one, job) if one.id == job.duel.id else one for one in found]
+        state = _worked_on if working else _ended
+        return [state(one, job) if one.id == job.duel.id else one for one in found]
 
     def close(self) -> None:
         """Halt, and wait for a while until the answers that were being written have ended."""
@@ -168,8 +171,10 @@ def _unkept(job: _Job) -> Batch:
     return Batch(job.duel.id, job.models, job.questions, "open", 0, job.questions, Tally(), job.created_at)
 
 
+def _ended(batch: Batch, job: _Job) -> Batch:
+    return replace(batch, problem=job.problem)
+
+
 def _worked_on(batch: Batch, job: _Job) -> Batch:
-    if not job.is_alive():
-        return replace(batch, problem=job.problem)
     now = job.progress
     return replace(batch, stage=job.stage, model_id=now.model_id, done=now.done, total=now.total)

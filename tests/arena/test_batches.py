@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from sqlalchemy import select
@@ -52,6 +54,27 @@ def test_a_batch_is_worked_on_and_can_be_graded(hall: Hall) -> None:
     hall.arena.batches.begin(QUESTIONS, MODELS[:2])  # the same again: nothing is asked twice
     the_batch(hall)
     assert len(hall.engines.order) == 6
+
+
+def test_what_is_read_while_it_is_worked_on_is_never_taken_for_the_end(
+    hall: Hall, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batches, duels_of = hall.arena.batches, hall.arena.batches._parts.duels
+    tallies, ended = duels_of.tallies, threading.Event()
+
+    def slow_tallies(*asked: Any) -> Any:
+        found = tallies(*asked)
+        assert batches._job is not None
+        batches._job.join(60)  # the work ends between reading and telling
+        ended.set()
+        return found
+
+    batches.begin(QUESTIONS, MODELS[:2])
+    monkeypatch.setattr(duels_of, "tallies", slow_tallies)
+    first = batches.listed("anna")
+    assert ended.is_set()
+    assert [batch.stage in ("checking", "asking") or batch.tally.pairs == 3 for batch in first] == [True]
+    assert batches.listed("anna")[0].tally.pairs == 3
 
 
 def test_a_batch_is_halted_and_gone_on_with_after_a_restart(build_hall: Callable[..., Hall]) -> None:
