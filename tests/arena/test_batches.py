@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -60,19 +59,18 @@ def test_what_is_read_while_it_is_worked_on_is_never_taken_for_the_end(
     hall: Hall, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     batches, duels_of = hall.arena.batches, hall.arena.batches._parts.duels
-    tallies, ended = duels_of.tallies, threading.Event()
+    tallies = duels_of.tallies
 
     def slow_tallies(*asked: Any) -> Any:
         found = tallies(*asked)
         assert batches._job is not None
         batches._job.join(60)  # the work ends between reading and telling
-        ended.set()
         return found
 
     batches.begin(QUESTIONS, MODELS[:2])
     monkeypatch.setattr(duels_of, "tallies", slow_tallies)
     first = batches.listed("anna")
-    assert ended.is_set()
+    assert not alive(batches)
     assert [batch.stage in ("checking", "asking") or batch.tally.pairs == 3 for batch in first] == [True]
     assert batches.listed("anna")[0].tally.pairs == 3
 
