@@ -23,6 +23,6 @@ def embedded() -> Path:
 @pytest.fixture(scope="session")
 def smoke(tmp_path_factory: pytest.TempPathFactory) -> Trainer:
     """A finished smoke run."""
-    trainer = prepare(SMOKE, tmp_path_factory.mktemp("smoke"), Sources())
+    trainer = prepare(SMOKE, tmp_path_factory.mktemp("smoke"), Sources(), ignore)
     trainer.train(ignore)
     return trainer

@@ -3,7 +3,8 @@
 import random
 
 from training.chat import content
-from training.chat.dialogues import Dialogues, chosen
+from training.chat.dialogues import Dialogues
+from training.chat.exchange import chosen
 from training.chat.noise import reworded, roughen, without_marks
 from training.chat.outside import OutsideQuestions
 
@@ -47,14 +48,14 @@ def test_no_slot_is_left_open() -> None:
 def test_sums_are_right() -> None:
     dialogues = Dialogues(6)
     for _ in range(300):
-        answer = dialogues.sum().answer
+        answer = dialogues.sums.small().answer
         left, sign, right, _, value = answer.rstrip(".").split(" ")
         assert int(value) == {"+": int.__add__, "-": int.__sub__, "x": int.__mul__}[sign](int(left), int(right))
 
 
 def test_sums_are_asked_around_their_numbers_too() -> None:
     dialogues = Dialogues(10)
-    asked = {dialogues.sum_question(12, sign, 5)[0] for sign in "+-x" for _ in range(5000)}
+    asked = {dialogues.sums.question(12, sign, 5)[0] for sign in "+-x" for _ in range(5000)}
     assert {"add 12 and 5", "subtract five from twelve", "nhân 12 với 5"} < asked
     assert {"add 5 from 12", "subtract 12 from 5"}.isdisjoint(asked)
 

@@ -16,7 +16,7 @@ from training.chat.train import BEST_FILE, STATE_FILE, WEIGHTS_FILE, Trainer, we
 
 
 def test_loss_falls(smoke: Trainer) -> None:
-    fresh = prepare(SMOKE, smoke.folder, Sources())
+    fresh = prepare(SMOKE, smoke.folder, Sources(), ignore)
     rows = next(fresh.corpus.batches(fresh.place, SMOKE.plan.rows))
     before = fresh.update(rows)
     for _ in range(5):
@@ -26,12 +26,12 @@ def test_loss_falls(smoke: Trainer) -> None:
 
 def test_resumed_run_reaches_the_same_state(smoke: Trainer, tmp_path: Path) -> None:
     (tmp_path / "tokenizer.json").write_bytes((smoke.folder / "tokenizer.json").read_bytes())
-    first = prepare(SMOKE, tmp_path, Sources())
+    first = prepare(SMOKE, tmp_path, Sources(), ignore)
     batches = first.corpus.batches(first.place, SMOKE.plan.rows)
     for _ in range(3):
         first.update(next(batches))
     first.save()
-    second = prepare(replace(SMOKE, plan=replace(SMOKE.plan)), tmp_path, Sources())
+    second = prepare(replace(SMOKE, plan=replace(SMOKE.plan)), tmp_path, Sources(), ignore)
     assert second.resume()
     assert second.progress.step == 3
     second.train(ignore)
@@ -42,7 +42,7 @@ def test_resumed_run_reaches_the_same_state(smoke: Trainer, tmp_path: Path) -> N
 
 def test_nothing_to_resume(tmp_path: Path, smoke: Trainer) -> None:
     (tmp_path / "tokenizer.json").write_bytes((smoke.folder / "tokenizer.json").read_bytes())
-    assert not prepare(SMOKE, tmp_path, Sources()).resume()
+    assert not prepare(SMOKE, tmp_path, Sources(), ignore).resume()
 
 
 def test_checkpoint_files_are_whole(smoke: Trainer) -> None:
@@ -69,9 +69,10 @@ def test_best_average_is_what_is_kept(smoke: Trainer) -> None:
 
 
 def test_training_ends_when_held_out_wordings_gain_no_more(smoke: Trainer, tmp_path: Path) -> None:
-    fresh = prepare(SMOKE, tmp_path, Sources(earlier=smoke.folder))
-    fresh.progress.held_out = 0.0
-    assert "best 0.0000" in fresh.judged()
+    fresh = prepare(SMOKE, tmp_path, Sources(earlier=smoke.folder), ignore)
+    assert "the best so far" in fresh.judged()
+    fresh.progress.best = 1.0
+    assert "1 judgements after the best" in fresh.judged()
     assert fresh.progress.waited == 1
     assert fresh.done() == 0
     fresh.progress.waited = SMOKE.plan.patience
@@ -81,7 +82,7 @@ def test_training_ends_when_held_out_wordings_gain_no_more(smoke: Trainer, tmp_p
 def test_prose_comes_first_and_an_earlier_run_is_gone_on_from(smoke: Trainer, tmp_path: Path) -> None:
     (tmp_path / "page.md").write_text("A model reads a page of text before it learns to answer. " * 200, "utf-8")
     sources = Sources(prose=(tmp_path,), earlier=smoke.folder)
-    trainer = prepare(replace(SMOKE, plan=replace(SMOKE.plan, prose_share=0.5)), tmp_path / "run", sources)
+    trainer = prepare(replace(SMOKE, plan=replace(SMOKE.plan, prose_share=0.5)), tmp_path / "run", sources, ignore)
     assert torch.equal(trainer.model.embed_tokens.weight, smoke.model.embed_tokens.weight)
     batches = trainer.batches()
     assert (next(batches).weights[0] == 1).any()
@@ -95,6 +96,7 @@ def test_prose_comes_first_and_an_earlier_run_is_gone_on_from(smoke: Trainer, tm
 def test_diary_tells_how_it_went(smoke: Trainer, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (entry,) = diary.read(smoke.folder)
     assert (entry.step, entry.reads, len(entry.says)) == (6, "dialogues", len(diary.QUESTIONS))
+    assert entry.right == smoke.progress.best
     curve = tmp_path / "curve.svg"
     diary.main(["--run", str(smoke.folder), "--out", str(curve)])
     assert "After" in capsys.readouterr().out

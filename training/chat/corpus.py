@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
-from training.chat.dialogues import Turn
+from training.chat.exchange import Turn
 
 PAD, START, END = "<|endoftext|>", "<|im_start|>", "<|im_end|>"
 WEIGHTS = {"system": 0.0, "user": 0.3, "assistant": 1.0}
@@ -200,10 +200,13 @@ class Corpus:
         order = np.random.default_rng(seed).permutation(len(rows))
         return Rows(rows.ids[order], rows.weights[order], rows.segments[order])
 
+    def kept_back(self) -> list[list[Turn]]:
+        """The same conversations each time, whose wordings are not learned from."""
+        return list(self.talks(self.seed, True).conversations(HELD_OUT_CONVERSATIONS))
+
     def held_out(self) -> Rows:
-        """The same rows each time, of conversations whose wordings are not learned from."""
-        conversations = self.talks(self.seed, True).conversations(HELD_OUT_CONVERSATIONS)
-        return pack(self.encoder.encode(list(conversations), random.Random(self.seed)), self.length)
+        """The rows of these conversations."""
+        return pack(self.encoder.encode(self.kept_back(), random.Random(self.seed)), self.length)
 
     def batches(self, place: Place, size: int) -> Iterator[Rows]:
         """Batches from a place on; the place moves along."""

@@ -1,51 +1,21 @@
 """Conversations for training, drawn from the content with one seeded source of randomness."""
 
+import itertools
 import math
 import random
-import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from functools import cache
 
 from training.chat import content
 from training.chat.content import Country, Group, Intent, Term, phrase, phrasings
+from training.chat.exchange import PAGES, Exchange, Turn, article, capitalised, chosen
 from training.chat.noise import reworded, roughen, without_marks
 from training.chat.outside import OutsideQuestions
+from training.chat.sums import Sums
 
-Turn = tuple[str, str]
-PAGES = {"en": "", "vi": "_vi"}
 LENGTHS = {1: 72, 2: 10, 3: 5, 4: 4, 5: 3, 6: 2, 7: 2, 8: 2}
-HELD_OUT_OF = 16
-PLAIN = 3
-SMALL, TIMES = 20, 10
-OPERATIONS = {"+": "plus", "-": "minus", "x": "times"}
 INTENT_SHARES = {"guide": 1.0, "fact": 0.6, "list": 0.6}
 SMALL_TALK_SHARE = 1.2
-
-
-@dataclass(frozen=True)
-class Exchange:
-    """A question, its answer and the language both are in."""
-
-    question: str
-    answer: str
-    language: str = "en"
-
-
-@cache
-def chosen(patterns: tuple[str, ...], held_out: bool) -> tuple[str, ...]:
-    """The patterns to learn from, or the one in sixteen that is kept back to judge by; all, where one part is empty.
-
-    The first ones are the plain words that everybody uses, and are never kept back.
-    """
-    kept_back = {text for text in patterns[PLAIN:] if zlib.crc32(text.encode()) % HELD_OUT_OF == 0}
-    part = tuple(text for text in patterns if (text in kept_back) is held_out)
-    return part or patterns
-
-
-def article(word: str) -> str:
-    """The article of an English word, a or an."""
-    return "an" if word[0] in "aeiou" else "a"
+HARD_TIMES = 4
 
 
 def intent_weight(intent: Intent) -> float:
@@ -57,11 +27,6 @@ def intent_weight(intent: Intent) -> float:
 def group_weight(group: Group) -> float:
     """How often questions of a group come: more topics, more often; a sum stands for many."""
     return math.sqrt(len(group.topics)) * (4 if group.kind == "sum" else 1)
-
-
-def capitalised(text: str) -> str:
-    """The text with its first letter in upper case."""
-    return text[:1].upper() + text[1:]
 
 
 def spoken_name(term: Term, random_source: random.Random) -> str:
@@ -79,29 +44,44 @@ def with_term(pattern: str, name: str, random_source: random.Random) -> str:
 
 
 class Dialogues:
-    """Endless conversations. The same seed gives the same ones; those `held_out` ask in wordings that no other has."""
+    """Endless conversations. The same seed gives the same ones; those `held_out` ask in wordings that no other has.
 
-    def __init__(self, seed: int, extra: OutsideQuestions | None = None, held_out: bool = False) -> None:
+    Of the patterns for one answer those that are ``hard`` come `HARD_TIMES` as often as the others.
+    """
+
+    def __init__(
+        self,
+        seed: int,
+        extra: OutsideQuestions | None = None,
+        held_out: bool = False,
+        hard: frozenset[str] = frozenset(),
+    ) -> None:
         self.random = random.Random(seed)
         self.extra = extra or OutsideQuestions()
-        self.held_out = held_out
+        self.held_out, self.hard = held_out, hard
+        self.sums = Sums(self.random, held_out)
+        self.summed: dict[tuple[str, ...], list[int]] = {}
+        self.intent_weights = {
+            language: [self.hardness(intent.questions) * intent_weight(intent) for intent in content.intents(language)]
+            for language in PAGES
+        }
         self.tasks: dict[Callable[[], Exchange], float] = {
-            self.definition: 10,
-            self.simple_definition: 2,
-            self.simple_definition_vi: 2,
-            self.definition_vi: 9,
-            self.capital: 3,
-            self.capital_vi: 3,
-            self.country: 2,
-            self.sum: 9,
-            self.large_sum: 1,
-            self.translation: 4,
+            self.definition: 25,
+            self.simple_definition: 4,
+            self.simple_definition_vi: 3,
+            self.definition_vi: 17,
+            self.capital: 5,
+            self.capital_vi: 5,
+            self.country: 4,
+            self.sums.small: 9,
+            self.sums.large: 1,
+            self.translation: 7,
             self.talk: 85,
-            self.talk_vi: 75,
+            self.talk_vi: 70,
             self.everyday: 5,
             self.everyday_vi: 4,
-            self.outside: 34,
-            self.outside_vi: 38,
+            self.outside: 38,
+            self.outside_vi: 40,
             self.story: 1,
         }
         if self.extra.talk:
@@ -153,6 +133,17 @@ class Dialogues:
         """A wording pattern of a named list."""
         return self.random.choice(chosen(phrasings(name), self.held_out))
 
+    def pick(self, patterns: tuple[str, ...]) -> str:
+        """One of the patterns for one answer; hard ones more often."""
+        part = chosen(patterns, self.held_out)
+        if part not in self.summed:
+            self.summed[part] = list(itertools.accumulate(HARD_TIMES if text in self.hard else 1 for text in part))
+        return self.random.choices(part, cum_weights=self.summed[part])[0]
+
+    def hardness(self, patterns: tuple[str, ...]) -> float:
+        """How much more often these patterns come than if none of them were hard."""
+        return 1 + (HARD_TIMES - 1) * sum(text in self.hard for text in patterns) / len(patterns)
+
     def definition(self) -> Exchange:
         """What a term means, in English."""
         term = self.random.choice(content.terms())
@@ -178,8 +169,8 @@ class Dialogues:
     def asked(self, term: Term, language: str) -> str:
         """A question for a term: half of the time in a wording of its own, where it has any."""
         own = content.asks(language).get(term.names[0], ())
-        if own and self.random.random() < 0.5:
-            return capitalised(phrase(self.random.choice(chosen(own, self.held_out)), self.random))
+        if own and self.random.random() < 0.65:
+            return capitalised(phrase(self.pick(own), self.random))
         name = spoken_name(term, self.random) if language == "en" else self.random.choice(term.names_vi)
         return capitalised(with_term(self.choose(f"definition_{language}"), name, self.random))
 
@@ -208,53 +199,6 @@ class Dialogues:
         question = phrase(self.choose("country_en"), self.random).replace("{p}", country.capital)
         return Exchange(question, f"{country.capital} is the capital of {country.name}.")
 
-    def sum(self) -> Exchange:
-        """A small sum: numbers up to twenty, or the times table up to ten."""
-        sign = self.random.choice("++--x")
-        top = TIMES if sign == "x" else self.random.choice((TIMES, SMALL))
-        left, right = self.random.randint(0, top), self.random.randint(0, top)
-        if sign == "-":
-            left, right = max(left, right), min(left, right)
-        value = {"+": left + right, "-": left - right, "x": left * right}[sign]
-        question, language = self.sum_question(left, sign, right)
-        return Exchange(question, f"{left} {sign} {right} = {value}.", language)
-
-    def large_sum(self) -> Exchange:
-        """A sum beyond what was learned, which is declined."""
-        left, right = self.random.randint(SMALL + 1, 9999), self.random.randint(SMALL + 1, 9999)
-        question, language = self.sum_question(left, self.random.choice("+-x"), right)
-        return Exchange(question, self.random.choice(content.outside(language).answers_sum), language)
-
-    def sum_question(self, left: int, sign: str, right: int) -> tuple[str, str]:
-        """A question for a sum, and its language: around the sum as it is written, or around its two numbers."""
-        language = "vi" if self.random.random() < 0.35 else "en"
-        if self.random.random() < 0.3:
-            pattern = phrase(self.choose(f"sum_{OPERATIONS[sign]}_{language}"), self.random)
-            first, second = self.numbers(left, right, language)
-            return pattern.replace("{a}", first).replace("{b}", second), language
-        written = self.written_sum(left, sign, right, language)
-        return phrase(self.choose(f"sum_{language}"), self.random).replace("{e}", written), language
-
-    def numbers(self, left: int, right: int, language: str) -> tuple[str, str]:
-        """Two numbers in figures, or sometimes in words."""
-        named = content.lines(content.words()[f"numbers{PAGES[language]}"])[0].split(", ")
-        if max(left, right) < len(named) and self.random.random() < 0.4:
-            return named[left], named[right]
-        return str(left), str(right)
-
-    def written_sum(self, left: int, sign: str, right: int, language: str) -> str:
-        """The sum as people write it."""
-        spoken = {
-            "en": {"+": "plus", "-": "minus", "x": "times"},
-            "vi": {"+": "cộng", "-": "trừ", "x": "nhân"},
-        }[language][sign]
-        if self.random.random() < 0.3:
-            first, second = self.numbers(left, right, language)
-            return f"{first} {spoken} {second}"
-        space = self.random.choice((" ", " ", ""))
-        marks = {"+": ("+",), "-": ("-",), "x": ("x", "*", "×")}[sign]
-        return f"{left}{space}{self.random.choice(marks)}{space}{right}"
-
     def translation(self) -> Exchange:
         """A common word in the other language, in the language of the question."""
         english, vietnamese = self.random.choice(content.lines(content.words()["translations"])).split(" : ")
@@ -268,10 +212,8 @@ class Dialogues:
 
     def small_talk(self, language: str) -> Exchange:
         """Small talk or help in a language; intents with more wordings come more often."""
-        intents = content.intents(language)
-        weights = [intent_weight(intent) for intent in intents]
-        intent = self.random.choices(intents, weights)[0]
-        question = phrase(self.random.choice(chosen(intent.questions, self.held_out)), self.random)
+        intent = self.random.choices(content.intents(language), self.intent_weights[language])[0]
+        question = phrase(self.pick(intent.questions), self.random)
         return Exchange(reworded(question, language, self.random), self.random.choice(intent.answers), language)
 
     def talk(self) -> Exchange:
@@ -310,7 +252,7 @@ class Dialogues:
         """A question that is out of scope."""
         outside = content.outside(language)
         if self.random.random() < 0.65:
-            question = phrase(self.random.choice(chosen(outside.questions, self.held_out)), self.random)
+            question = phrase(self.pick(outside.questions), self.random)
             return Exchange(reworded(question, language, self.random), self.random.choice(outside.answers), language)
         group = self.random.choices(outside.groups, [group_weight(group) for group in outside.groups])[0]
         topic = self.invented_word() if self.random.random() < 0.08 else self.random.choice(group.topics)

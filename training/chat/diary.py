@@ -28,7 +28,10 @@ COLOURS = {"answers": "#0f766e", "held-out wordings": "#b45309"}
 
 @dataclass(frozen=True)
 class Entry:
-    """One look at a run: the loss of answers now, and on wordings kept back; answers to the questions above."""
+    """One look at a run: the loss of answers now, and on wordings kept back; answers to the questions above.
+
+    ``right`` is the share of right answers to wordings kept back, where it was counted.
+    """
 
     step: int
     minutes: float
@@ -37,6 +40,7 @@ class Entry:
     loss: float
     held_out: float
     says: tuple[str, ...]
+    right: float | None = None
 
 
 def speak(model: Module, tokenizer: Tokenizer, question: str) -> str:
@@ -98,8 +102,9 @@ def render(entries: Sequence[Entry]) -> str:
     """What the model said, as Markdown: one section for each entry."""
     parts = []
     for entry in entries:
+        right = "" if entry.right is None else f", {entry.right:.0%} right"
         parts.append(
-            f"After {entry.minutes:.1f} minutes ({entry.reads}, {entry.tokens:,} tokens, loss {entry.loss:.2f}):"
+            f"After {entry.minutes:.1f} minutes ({entry.reads}, {entry.tokens:,} tokens, loss {entry.loss:.2f}{right}):"
         )
         parts.append("")
         parts += [f"- *{question}* {answer!r}" for question, answer in zip(QUESTIONS, entry.says, strict=True)]

@@ -3,17 +3,22 @@
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import chain
 from pathlib import Path
 
 import torch
+from safetensors.torch import load_file
 from tokenizers import Tokenizer
 
 from training.chat.card import Training, write_card
 from training.chat.corpus import CUT_SHARE, Corpus, Encoder, Talk, Talks, train_tokenizer
 from training.chat.dialogues import Dialogues
 from training.chat.evaluate import evaluate
+from training.chat.exchange import as_right
 from training.chat.export import PRECISIONS, Product, export
+from training.chat.hard import hard_wordings, kept_hard_wordings
+from training.chat.judging import RightAnswers
 from training.chat.model import LeanLlama, Shape
 from training.chat.outside import OutsideQuestions, read_clinc
 from training.chat.prose import Prose, read_prose
@@ -36,6 +41,7 @@ class Recipe:
     precisions: tuple[str, ...] = PRECISIONS
     cut_share: float = CUT_SHARE
     exam_questions: int | None = None
+    earlier_questions: int | None = None
 
     @property
     def product(self) -> Product:
@@ -65,6 +71,7 @@ SMOKE = Recipe(
     threads=1,
     precisions=("fp32",),
     exam_questions=2,
+    earlier_questions=200,
 )
 
 
@@ -96,8 +103,8 @@ def corpus_of(recipe: Recipe, tokenizer: Tokenizer, talks: Talks) -> Corpus:
     return Corpus(encoder, recipe.plan.seed, recipe.row_length, recipe.chunk_conversations, talks)
 
 
-def prepare(recipe: Recipe, folder: Path, sources: Sources) -> Trainer:
-    """A trainer with its tokenizer and its texts."""
+def prepare(recipe: Recipe, folder: Path, sources: Sources, report: Callable[[str], None]) -> Trainer:
+    """A trainer with its tokenizer and its texts; what the weights of an earlier run do not know comes more often."""
     torch.set_num_threads(recipe.threads)
     torch.manual_seed(recipe.plan.seed)
     folder.mkdir(parents=True, exist_ok=True)
@@ -106,21 +113,25 @@ def prepare(recipe: Recipe, folder: Path, sources: Sources) -> Trainer:
     extra = read_clinc(sources.clinc, "train") if sources.clinc else OutsideQuestions()
     pages = read_prose(sources.prose) if sources.prose else []
 
-    def talks(seed: int, held_out: bool) -> Talk:
-        return Dialogues(seed, extra, held_out)
+    tokenizer = tokenizer_of(recipe, folder, Dialogues(recipe.plan.seed, extra), pages)
+    model, hard = LeanLlama(recipe.shape), frozenset[str]()
+    if sources.earlier:
+        model.load_state_dict(load_file(sources.earlier / WEIGHTS_FILE))
+        asked = partial(hard_wordings, model, Encoder(tokenizer), recipe.plan.seed, report, recipe.earlier_questions)
+        hard = kept_hard_wordings(folder, asked)
 
-    tokenizer = tokenizer_of(recipe, folder, talks(recipe.plan.seed, False), pages)
+    def talks(seed: int, held_out: bool) -> Talk:
+        return Dialogues(seed, extra, held_out, hard)
+
     corpus = corpus_of(recipe, tokenizer, talks)
     prose = Prose(tokenizer, pages, recipe.plan.seed, recipe.row_length) if pages else None
-    trainer = Trainer(LeanLlama(recipe.shape), corpus, recipe.plan, folder, prose)
-    if sources.earlier:
-        trainer.begin_from(sources.earlier / WEIGHTS_FILE)
-    return trainer
+    questions = RightAnswers(corpus.encoder, corpus.kept_back(), as_right, recipe.shape.context)
+    return Trainer(model, corpus, recipe.plan, folder, prose=prose, questions=questions)
 
 
 def make(recipe: Recipe, folder: Path, sources: Sources, resume: bool, report: Callable[[str], None]) -> None:
     """Train, export and evaluate."""
-    trainer = prepare(recipe, folder, sources)
+    trainer = prepare(recipe, folder, sources, report)
     if resume and trainer.resume():
         report("going on from the checkpoint")
     trainer.train(report)

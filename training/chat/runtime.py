@@ -9,7 +9,7 @@ import onnxruntime
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from training.chat.dialogues import Turn
+from training.chat.exchange import Turn
 from training.chat.template import prompt_ids
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from tokenizers import Tokenizer
 
 from training.chat.corpus import END, START, token_id
-from training.chat.dialogues import Turn
+from training.chat.exchange import Turn
 
 CHAT_TEMPLATE = (
     "{% for message in messages %}"

@@ -15,6 +15,7 @@ from torch.optim.swa_utils import AveragedModel
 
 from training.chat.corpus import Corpus, Place, Rows
 from training.chat.diary import QUESTIONS, Entry, speak, write
+from training.chat.judging import RightAnswers
 from training.chat.model import LeanLlama, weighted_loss
 from training.chat.muon import Muon
 from training.chat.prose import Prose
@@ -30,9 +31,9 @@ class Plan:
     """How long and how fast to train. With ``steps`` the schedule follows steps, otherwise minutes.
 
     ``prose_share`` of the time goes to plain text, if there is any, the rest to dialogues. ``decay`` is how much of the
-    average of the weights stays at each step. The average is judged on wordings that were kept back; training ends
-    early after ``patience`` judgements without a better one. In the last ``rounded_share`` of the time the network
-    sees its weights in 4 bits (see `rounding`), so that it loses little when it is shipped in so few.
+    average of the weights stays at each step. The average is judged on wordings that were kept back (see `Judgement`);
+    training ends early after ``patience`` judgements without a better one. In the last ``rounded_share`` of the time
+    the network sees its weights in 4 bits (see `rounding`), so that it loses little when it is shipped in so few.
     """
 
     minutes: float = 55.0
@@ -53,14 +54,31 @@ class Plan:
 
 @dataclass
 class Progress:
-    """How far the training is; ``held_out`` is the lowest loss on wordings kept back, ``waited`` judgements ago."""
+    """How far the training is; ``best`` is the average's highest worth (see `Judgement`), ``waited`` judgements ago."""
 
     step: int = 0
     seconds: float = 0.0
     tokens: int = 0
     loss: float = 0.0
-    held_out: float = math.inf
+    best: float = -math.inf
     waited: int = 0
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """The loss on wordings kept back and, where it can be told, the share of right answers to them."""
+
+    loss: float
+    right: float | None
+
+    @property
+    def worth(self) -> float:
+        """Higher is better."""
+        return -self.loss if self.right is None else self.right
+
+    def __str__(self) -> str:
+        shown = "" if self.right is None else f", right answers {self.right:.1%}"
+        return f"held-out wordings: loss {self.loss:.4f}{shown}"
 
 
 class Clock:
@@ -91,13 +109,22 @@ def weighing(decay: float) -> Callable[[Tensor, Tensor, Tensor | int], Tensor]:
 class Trainer:
     """A model, its optimizers, the average of its weights, and its place in the texts."""
 
-    def __init__(self, model: LeanLlama, corpus: Corpus, plan: Plan, folder: Path, prose: Prose | None = None) -> None:
+    def __init__(
+        self,
+        model: LeanLlama,
+        corpus: Corpus,
+        plan: Plan,
+        folder: Path,
+        *,
+        prose: Prose | None = None,
+        questions: RightAnswers | None = None,
+    ) -> None:
         self.model = model
         self.corpus = corpus
         self.plan = plan
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
-        self.prose = prose
+        self.prose, self.questions = prose, questions
         self.progress = Progress()
         self.place, self.prose_place = Place(), Place()
         matrices = [weight for name, weight in model.named_parameters() if weight.dim() == 2 and "embed" not in name]
@@ -108,10 +135,6 @@ class Trainer:
         ]
         self.average = AveragedModel(model, avg_fn=weighing(plan.decay))
         self.loss: LossFunction = torch.compile(weighted_loss, dynamic=False) if plan.compiled else weighted_loss
-
-    def begin_from(self, weights: Path) -> None:
-        """Take the weights of an earlier run as the first ones."""
-        self.model.load_state_dict(load_file(weights))
 
     def done(self) -> float:
         """The share of the training that is done, from 0 to 1."""
@@ -187,27 +210,33 @@ class Trainer:
 
     def judged(self) -> str:
         """Judge the averaged weights on wordings kept back, and keep them if they are the best so far; a line of it."""
+        right = self.questions.share(self.average.module) if self.questions else None
+        judgement = Judgement(self.held_out_loss(), right)
+        if judgement.worth > self.progress.best:
+            self.progress.best, self.progress.waited = judgement.worth, 0
+            self.replace(BEST_FILE, lambda path: write_weights(self.average.module, path))
+        else:
+            self.progress.waited += 1
+        self.note(judgement)
+        best = "the best so far" if not self.progress.waited else f"{self.progress.waited} judgements after the best"
+        return f"step {self.progress.step}  {judgement}; {best}"
+
+    def held_out_loss(self) -> float:
+        """The loss of the averaged weights on wordings kept back."""
         rows = self.corpus.held_out()
         batches = [rows.take(start, self.plan.rows) for start in range(0, len(rows), self.plan.rows)]
         whole = [batch for batch in batches if len(batch) == self.plan.rows] or batches
         with torch.no_grad():
             found = [float(self.losses(self.average.module, batch)[1]) for batch in whole]
-        loss = sum(found) / len(found)
-        if loss < self.progress.held_out:
-            self.progress.held_out, self.progress.waited = loss, 0
-            self.replace(BEST_FILE, lambda path: write_weights(self.average.module, path))
-        else:
-            self.progress.waited += 1
-        self.note(loss)
-        return f"step {self.progress.step}  held-out wordings: loss {loss:.4f}, best {self.progress.held_out:.4f}"
+        return sum(found) / len(found)
 
-    def note(self, held_out: float) -> None:
+    def note(self, judgement: Judgement) -> None:
         """Write down how the run goes, and what the averaged weights say."""
         progress, tokenizer = self.progress, self.corpus.encoder.tokenizer
         says = tuple(speak(self.average.module, tokenizer, question) for question in QUESTIONS)
         minutes = round(progress.seconds / 60, 2)
-        entry = Entry(progress.step, minutes, progress.tokens, self.reads(), progress.loss, held_out, says)
-        write(self.folder, entry)
+        figures = (progress.loss, judgement.loss, says, judgement.right)
+        write(self.folder, Entry(progress.step, minutes, progress.tokens, self.reads(), *figures))
 
     def reads(self) -> str:
         """What is read now: prose or dialogues."""

@@ -9,7 +9,7 @@ from importlib import resources
 from typing import Any
 
 from training.chat.content import lines, phrase
-from training.chat.dialogues import Turn, article, capitalised, chosen
+from training.chat.exchange import Turn, article, capitalised, chosen
 from training.chat.noise import roughen
 
 LANGUAGES = ("en", "vi")
