@@ -67,13 +67,13 @@ def fill_ballot(
 def _side(side: SideView, spec: ModelSpec, params: SamplingParams | None, fingerprint: Fingerprint) -> VotedSide:
     answers = [message for message in side.messages if message.role == "assistant"]
     return VotedSide(
-        revision=spec.source.revision if spec.source is not None else "",
+        revision=spec.revision,
         precision=spec.precision,
         engine=spec.engine,
         params={name: value for name, value in asdict(params or spec.defaults).items() if value not in (None, ())},
         conversation_hash=fingerprint(_transcript(side.messages)),
         style=asdict(measure_style(answers[-1].content)),
-        tokens=sum(answer.usage.completion_tokens for answer in answers if answer.usage is not None),
+        tokens=sum(answer.usage.completion_tokens for answer in answers if answer.usage and side.wrote(answer)),
         position=side.position,
     )
 

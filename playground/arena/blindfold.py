@@ -85,14 +85,13 @@ def _cut(messages: tuple[Message, ...], shown: int) -> tuple[Message, ...]:
 
 
 def _anonymous(message: Message, text: str) -> Message:
-    reason = FinishReason.STOP if message.finish_reason is FinishReason.LENGTH else message.finish_reason
     return Message(
         role=message.role,
         content=text,
         id=message.id,
         parent_id=message.parent_id,
         created_at=message.created_at,
-        finish_reason=reason,
+        finish_reason=message.finish_reason and _told_reason(message.finish_reason),
         verdicts=_blank_all(message.verdicts),
         error=EngineError.code if message.error else None,
     )
@@ -108,12 +107,17 @@ def _blank(verdict: Verdict) -> Verdict:
     return replace(verdict, rulings=rulings, elapsed_ms=0.0, text_hash="", text_length=0, degraded=())
 
 
+def _told_reason(reason: FinishReason) -> FinishReason:
+    """An answer that was cut, or stopped with the other, has simply ended: else the slow or wordy one would be told."""
+    return FinishReason.STOP if reason in (FinishReason.LENGTH, FinishReason.CANCELLED) else reason
+
+
 def _blank_end(end: Blocked | Finished | Failed | None) -> Blocked | Finished | Failed | None:
     match end:
         case Blocked(verdict):
             return Blocked(_blank(verdict))
         case Finished(reason):
-            return Finished(FinishReason.STOP if reason is FinishReason.LENGTH else reason)
+            return Finished(_told_reason(reason))
         case Failed():
             return Failed(EngineError.code, _SENTENCE)
         case _:

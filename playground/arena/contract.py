@@ -14,6 +14,7 @@ from playground.domain import (
     Checking,
     Failed,
     Finished,
+    FinishReason,
     Language,
     Loading,
     Message,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 Winner = Literal["model_a", "model_b", "tie", "tie (bothbad)"]
 MOST_SIDES = 4
+_JUDGED = (FinishReason.STOP, FinishReason.LENGTH, FinishReason.CANCELLED)
 
 
 class Mode(StrEnum):
@@ -92,7 +94,8 @@ class SideView:
 
     While a battle is blind, `model_id` and every figure are empty, names are masked in the texts, and the running
     answer is cut to the pace that all sides share. `running`: the last of `messages` is still being written. `end` is
-    how the newest answer ended; a failure or a block says nothing of the other sides.
+    how the newest answer ended; a failure or a block says nothing of the other sides. `changed`: the side has had
+    another model or other settings since the newest message; figures are of its own model's answers only.
     """
 
     position: int
@@ -105,6 +108,23 @@ class SideView:
     tokens_per_second: float | None = None
     first_token: float | None = None
     memory_bytes: int = 0
+    changed: bool = False
+
+    def wrote(self, answer: Message) -> bool:
+        """Whether this side's model wrote an answer, and not another one that was here before it."""
+        return answer.model_id in (None, self.model_id)
+
+    @property
+    def answer(self) -> Message | None:
+        """The newest message, if it is an answer of this side's model."""
+        last = self.messages[-1] if self.messages else None
+        return last if last is not None and last.role == "assistant" and self.wrote(last) else None
+
+    @property
+    def answered(self) -> bool:
+        """Whether the newest question has an answer that can be judged: one of this side as it is now."""
+        answer = None if self.running or self.changed else self.answer
+        return answer is not None and bool(answer.content.strip()) and answer.finish_reason in _JUDGED
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,18 +217,19 @@ class Arena(Protocol):
         ...
 
     def retry(self, owner: str, comparison_id: str, position: int) -> ComparisonView:
-        """Answer the newest question of one side again."""
+        """Answer the newest question of one side again; in a blind battle one that has no answer to judge."""
         ...
 
     def stop(self, owner: str, comparison_id: str, position: int | None = None) -> None:
-        """Stop one side or all."""
+        """Stop one side or all; of a blind battle always all, since one alone would show which had ended before."""
         ...
 
     def change_side(self, owner: str, comparison_id: str, position: int, request: SideRequest | None) -> Comparison:
-        """Put another model on a side, add one (`position` after the last), or take a side away (None).
+        """Another model or other settings on a side, one more (`position` after the last), or one less (None).
 
-        A new model is shown the conversation's questions so far with the answers of the first side. Raises
-        InvalidRequest for fewer than two or more than four sides, and while a battle is blind.
+        A changed side goes on with its own turns, a further one with those of the first; who wrote which stays known.
+        A vote on the two first sides stays kept for them as they were; the next one waits until a changed side has
+        answered. Raises InvalidRequest for fewer than two or more than four sides, and for a blind battle; Busy.
         """
         ...
 

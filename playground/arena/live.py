@@ -12,7 +12,7 @@ from playground.arena.pace import CHARS_PER_SECOND, advance, caught_up, common_p
 from playground.chat.run import Run, RunSnapshot
 from playground.chat.service import ChatService
 from playground.chat.thread import end_of
-from playground.domain import Blocked, Failed, Finished, FinishReason, Message, Verdict
+from playground.domain import Blocked, Finished, Message, Verdict
 from playground.storage.comparisons import ComparisonStore, KeptComparison, KeptSide, SideStamp
 
 CATCH_UP_SECONDS = 0.25
@@ -87,7 +87,11 @@ class Live:
         # The state is read before the messages: what ends in between is read again the next time.
         snapshot = None if run is None else run.snapshot()
         messages = self._messages(kept.conversation_id, run, snapshot)
-        view = SideView(position, kept.model_id, messages, running=False, end=_end(messages))
+        view = SideView(position, kept.model_id, messages, running=False)
+        if messages:
+            last = messages[-1]
+            changed = last.created_at == kept.began or not view.wrote(last)
+            view = replace(view, end=end_of(last) if view.wrote(last) else None, changed=changed)
         if self.refused is not None:
             view = replace(view, end=Blocked(self.refused))
         elif snapshot is not None:
@@ -134,20 +138,6 @@ class Live:
 def turns(messages: Sequence[Message]) -> int:
     """How many questions there are."""
     return sum(message.role == "user" for message in messages)
-
-
-def answered(side: SideView) -> bool:
-    """Whether the newest question has an answer that can be judged."""
-    if side.running or not side.messages:
-        return False
-    last = side.messages[-1]
-    reasons = (FinishReason.STOP, FinishReason.LENGTH, FinishReason.CANCELLED)
-    return last.role == "assistant" and bool(last.content.strip()) and last.finish_reason in reasons
-
-
-def _end(messages: Sequence[Message]) -> Blocked | Finished | Failed | None:
-    """How an answer ended that was written before anybody looked."""
-    return end_of(messages[-1]) if messages else None
 
 
 def _with_figures(view: SideView, snapshot: RunSnapshot | None, memory_bytes: int) -> SideView:

@@ -27,6 +27,7 @@ from playground.arena.contract import (
 )
 from playground.arena.duel import Duel
 from playground.arena.grading import Grading
+from playground.arena.live import Live
 from playground.arena.parts import ArenaParts
 from playground.arena.sides import SideMaker
 from playground.arena.sight import Sight, comparison_of, is_blind, shown_comparison
@@ -99,7 +100,7 @@ class ArenaService:
             return self._sight.view(live)
 
     def retry(self, owner: str, comparison_id: str, position: int) -> ComparisonView:
-        """Answer again on one side; while a battle is blind, only where there is no answer to judge."""
+        """Answer again on one side; see `contract.Arena`."""
         live = self._watched.get(owner, comparison_id)
         _refuse_batch(live.kept)
         with live.lock:
@@ -110,7 +111,7 @@ class ArenaService:
                 raise InvalidRequest("There is no question to answer again. Write a message first.")
             if is_blind(live.kept):
                 view = self._sight.view(live)
-                if view.may_vote:
+                if view.sides[position].answered:
                     raise InvalidRequest("Vote first; then an answer can be written again.")
                 if any(side.running for side in view.sides):
                     raise Busy("An answer is still being written. Wait for it, or stop it first.")
@@ -118,21 +119,23 @@ class ArenaService:
             return self._sight.view(live)
 
     def stop(self, owner: str, comparison_id: str, position: int | None = None) -> None:
-        """Stop one side or all."""
+        """Stop one side or all; see `contract.Arena`."""
         live = self._watched.get(owner, comparison_id)
         with live.lock:
-            sides = live.kept.sides if position is None else (_side_at(live.kept, position),)
+            every = position is None or is_blind(live.kept)
+            sides = live.kept.sides if every else (_side_at(live.kept, position),)
             for run in live.runs(sides):
                 run.cancel()
 
     def change_side(self, owner: str, comparison_id: str, position: int, request: SideRequest | None) -> Comparison:
-        """Another model on a side, one more, or one less; see `contract.Arena`."""
+        """Another model or settings on a side, one more, or one less; see `contract.Arena`."""
         live = self._watched.get(owner, comparison_id)
         with live.lock:
-            _refuse_batch(live.kept)
-            if is_blind(live.kept):
-                raise InvalidRequest("The models of a blind battle stay until you have voted.")
-            ids = [side.conversation_id for side in live.kept.sides]
+            kept = live.kept
+            _refuse_batch(kept)
+            if kept.mode != Mode.NAMED:
+                raise InvalidRequest("A vote is about the models that were drawn. Choose others side by side.")
+            ids = [side.conversation_id for side in kept.sides]
             if not 0 <= position <= len(ids) - (request is None) or (position == MOST_SIDES):
                 raise InvalidRequest(f"There is no side {position + 1} to change. A comparison has two to four sides.")
             if request is None:
@@ -141,19 +144,31 @@ class ArenaService:
                 self.stop(owner, comparison_id, position)
                 del ids[position]
             else:
-                first = self._asking.messages(live.kept, live.kept.sides[0])
-                if live.runs(live.kept.sides[:1]):
-                    raise Busy("An answer is still being written. Wait for it, or stop it first.")
-                self._asking.schedule([request.model_id])
-                if position < len(ids):
-                    self.stop(owner, comparison_id, position)
-                ids[position : position + 1] = [
-                    self._sides.make(owner, comparison_id, request, live.kept.language, first)
-                ]
-            self._parts.comparisons.put_sides(owner, comparison_id, ids)
+                if position < len(ids) and self._alike(kept.sides[position], request):
+                    return shown_comparison(kept)
+                before = kept.sides[position if position < len(ids) else 0]
+                ids[position : position + 1] = [self._go_on(live, before, request)]
+            judged = position < 2  # a vote is about the first two sides
+            if judged:
+                self._parts.votes.settle(comparison_id)
+            self._parts.comparisons.put_sides(owner, comparison_id, ids, winner=None if judged else kept.winner)
             self._watched.reload(live)
             self._asking.renew_schedule(live)
             return shown_comparison(live.kept)
+
+    def _go_on(self, live: Live, before: KeptSide, request: SideRequest) -> str:
+        """A conversation of this model that goes on where a side is; returns its id."""
+        if live.runs([before]):
+            raise Busy("An answer is still being written. Wait for it, or stop it first.")
+        kept = live.kept
+        self._asking.schedule([request.model_id])
+        return self._sides.make(kept.owner, kept.id, request, kept.language, self._asking.messages(kept, before))
+
+    def _alike(self, side: KeptSide, request: SideRequest) -> bool:
+        """Whether a side would answer as it does already."""
+        spec = self._parts.catalog.get(request.model_id)
+        now = (side.model_id, side.params or spec.defaults, side.system_prompt)
+        return now == (spec.id, request.params or spec.defaults, request.system_prompt.strip())
 
     def view(self, owner: str, comparison_id: str) -> ComparisonView:
         """As it may be shown right now."""
@@ -234,7 +249,7 @@ class ArenaService:
             if live.running:
                 raise Busy("An answer is still being written. Wait for it, or stop it first.")
             kept = live.kept
-            branches = [self._asking.messages(kept, side) for side in kept.sides]
+            branches = [side.messages if side.answer else () for side in self._sight.open_sides(live)]
         specs = [self._parts.catalog.get(side.model_id) for side in kept.sides]
         readers = [
             Reader(spec, side.params or spec.defaults, side.system_prompt)

@@ -11,6 +11,7 @@ from playground.chat.service import ChatService
 from playground.domain import Conversation, Language, Message, new_id
 from playground.errors import InvalidRequest
 from playground.storage.comparisons import KeptComparison, KeptSide
+from playground.storage.conversations import ConversationStore
 
 
 class SideMaker:
@@ -28,7 +29,7 @@ class SideMaker:
         language: Language,
         earlier: Sequence[Message],
     ) -> str:
-        """A side's conversation that begins with these turns; returns its id.
+        """A side's conversation that goes on with these turns, see `KeptSide.began`; returns its id.
 
         Its system prompt passes the gate: raises InvalidRequest when that says no, DetectorUnavailable when it cannot
         say anything; UnknownModel.
@@ -36,18 +37,16 @@ class SideMaker:
         conversation = Conversation(
             owner, comparison_id=comparison_id, model_id=self._parts.catalog.get(side.model_id).id, params=side.params
         )
-        copied = _copies(earlier)
-        if copied:
-            conversation = replace(conversation, leaf_id=copied[-1].id)
-        self._parts.sides.add(conversation, copied)
+        if earlier:
+            conversation = replace(conversation, created_at=earlier[-1].created_at)
+        self._add(self._parts.sides, conversation, earlier)
         if side.system_prompt.strip():
             self._chat.configure(owner, conversation.id, system_prompt=side.system_prompt, language=language)
         return conversation.id
 
     def open_as_chat(self, kept: KeptComparison, side: KeptSide, messages: Sequence[Message]) -> str:
         """A copy of a side among its owner's chats; returns its id. Raises InvalidRequest when there is nothing yet."""
-        copied = _copies(messages)
-        if not copied:
+        if not messages:
             raise InvalidRequest("There is nothing on this side yet. Ask something first.")
         conversation = Conversation(
             kept.owner,
@@ -55,12 +54,16 @@ class SideMaker:
             model_id=side.model_id,
             system_prompt=side.system_prompt,
             params=side.params,
-            leaf_id=copied[-1].id,
         )
-        self._parts.chats.add(conversation, copied)
+        self._add(self._parts.chats, conversation, messages)
+        return conversation.id
+
+    def _add(self, store: ConversationStore, conversation: Conversation, messages: Sequence[Message]) -> None:
+        """A new conversation with a copy of these turns."""
+        copied = _copies(messages)
+        store.add(replace(conversation, leaf_id=copied[-1].id if copied else None), copied)
         for message, copy in zip(messages, copied, strict=True):
             self._chat.trails.copy(message.id, copy.id, conversation.id)
-        return conversation.id
 
 
 def _copies(messages: Sequence[Message]) -> list[Message]:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from playground.arena.battles import Memory
 from playground.arena.blindfold import cover, cover_comparison, uncover_in_step
 from playground.arena.contract import Comparison, ComparisonView, Mode, Schedule, Side, SideView, Winner
-from playground.arena.live import Live, answered, turns
+from playground.arena.live import Live, turns
 from playground.arena.names import field_names, names_of
 from playground.catalog.catalog import Catalog
 from playground.storage.comparisons import KeptComparison
@@ -53,7 +53,7 @@ class Sight:
         return ComparisonView(comparison, shown, live.versioned((comparison, shown, may_vote)), may_vote)
 
     def _may_vote(self, live: Live, sides: Sequence[SideView]) -> bool:
-        if not all(answered(side) for side in sides) or len({turns(side.messages) for side in sides}) > 1:
+        if not all(side.answered for side in sides) or len({turns(side.messages) for side in sides}) > 1:
             return False
         if live.kept.winner is None:
             return True

@@ -21,12 +21,17 @@ _IDS_AT_ONCE = 500
 
 @dataclass(frozen=True, slots=True)
 class KeptSide:
-    """A side's conversation with its options."""
+    """A side's conversation with its options.
+
+    `began` is when the conversation was made, or, of one that goes on with turns of before a change of its model or
+    settings, when the last of these was written.
+    """
 
     conversation_id: str
     model_id: str
     params: SamplingParams | None
     system_prompt: str
+    began: datetime
 
 
 class SideStamp(NamedTuple):
@@ -127,10 +132,10 @@ class ComparisonStore:
         with self._database.write() as connection:
             _change(connection, owner, comparison_id, values)
 
-    def put_sides(self, owner: str, comparison_id: str, conversation_ids: Sequence[str]) -> None:
-        """Let these conversations be the sides from now on; acknowledged."""
+    def put_sides(self, owner: str, comparison_id: str, conversation_ids: Sequence[str], *, winner: str | None) -> None:
+        """Let these conversations be the sides from now on, and this the vote on them; acknowledged."""
         with self._database.write() as connection:
-            _change(connection, owner, comparison_id, {})
+            _change(connection, owner, comparison_id, {"winner": winner})
             connection.execute(delete(comparison_sides).where(comparison_sides.c.comparison_id == comparison_id))
             connection.execute(insert(comparison_sides), _sides(comparison_id, conversation_ids))
 
@@ -178,6 +183,7 @@ def _joined(chosen: Any) -> Any:
             conversations.c.model_id,
             conversations.c.params,
             conversations.c.system_prompt,
+            conversations.c.created_at.label("began"),
         )
         .join(conversations, conversations.c.id == comparison_sides.c.conversation_id)
         .join(comparisons, comparisons.c.id == comparison_sides.c.comparison_id)
@@ -200,6 +206,7 @@ def _comparison(row: RowMapping, sides: Sequence[RowMapping]) -> KeptComparison:
             model_id=side["model_id"] or "",
             params=None if side["params"] is None else params_of(side["params"]),
             system_prompt=side["system_prompt"],
+            began=side["began"],
         )
         for side in sides
     )

@@ -44,8 +44,8 @@ class VotedSide:
 class Vote:
     """One vote. `session` is a keyed hash of whose it is, `prompt_hash` one of the questions; `turns` counts those.
 
-    `mode` is the comparison's, `tainted` that a model told its name while it was blind. `imported` ones came from a
-    file and have no comparison.
+    `mode` is the comparison's, `tainted` that a model told its name while it was blind. `comparison_id` is where it
+    can still be changed: `imported` ones, which came from a file, have none, nor have votes on sides that were changed.
     """
 
     model_a: str
@@ -133,6 +133,14 @@ class VoteStore:
             kept = replace(vote, id=known["id"], created_at=known["created_at"], changed_at=now)
             connection.execute(update(votes).where(votes.c.id == kept.id).values(kept.record()))
             return kept
+
+    def settle(self, comparison_id: str) -> None:
+        """Keep the vote on a comparison, if there is one, as it is for good: its sides are about to be others.
+
+        The comparison has none then, and another can be cast. Acknowledged.
+        """
+        with self._database.write() as connection:
+            connection.execute(update(votes).where(votes.c.comparison_id == comparison_id).values(comparison_id=None))
 
     def withdraw(self, comparison_id: str) -> None:
         """Remove the vote on a comparison, if there is one; acknowledged."""

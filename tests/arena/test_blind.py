@@ -11,7 +11,7 @@ import pytest
 
 from playground.arena.contract import ComparisonView, Schedule, SideRequest, TableChoice
 from playground.arena.masking import MASK
-from playground.domain import Failed, Finished, Loading
+from playground.domain import Failed, Finished, FinishReason, Loading
 from playground.errors import InvalidRequest
 from tests.arena.conftest import MODELS, Hall
 from tests.arena.test_service import Broken
@@ -123,6 +123,45 @@ def test_a_failure_tells_nothing_and_can_be_mended(build_hall: Callable[..., Hal
     hall.engines.engines[MODELS[0]] = Saying()
     hall.arena.retry("anna", battle.id, failed.position)
     assert hall.settle(battle).may_vote
+
+
+def test_a_retried_side_of_a_battle_is_shown_no_further_and_no_faster_than_the_other(
+    build_hall: Callable[..., Hall],
+) -> None:
+    hall = build_hall({MODELS[0]: Broken()}, models=TWO, speed=400)
+    battle = hall.blind()
+    view = hall.answered(battle, "It is so. " * 20)
+    (failed,) = [side.position for side in view.sides if isinstance(side.end, Failed)]
+    with pytest.raises(InvalidRequest, match="Vote first"):
+        hall.arena.retry("anna", battle.id, 1 - failed)
+    hall.engines.engines[MODELS[0]] = Saying(piece_chars=7, delay_seconds=0.005)
+    hall.arena.retry("anna", battle.id, failed)
+    views = watched(hall, battle.id)
+    assert len(views) > 3
+    for one in views[:-1]:
+        left, right = (side.messages[-1].content for side in one.sides)
+        assert left == right
+        assert [(side.running, side.end) for side in one.sides] == [(True, None)] * 2
+        assert not identifying(one)
+    assert views[-1].may_vote
+
+
+def test_stopping_one_side_of_a_battle_stops_both_and_tells_of_neither(build_hall: Callable[..., Hall]) -> None:
+    slow = Saying(piece_chars=1, delay_seconds=0.02, says="So it goes. " * 50)
+    hall = build_hall({MODELS[0]: Saying(says="All is well."), MODELS[1]: slow}, models=TWO)
+    battle = hall.blind()
+    view = hall.arena.ask("anna", battle.id, "Go.")
+    while not all(side.messages and side.messages[-1].content for side in view.sides):
+        view = hall.arena.wait("anna", battle.id, view.version, 1)
+    kept = hall.comparisons.get("anna", battle.id).sides
+    (quick,) = [position for position, side in enumerate(kept) if side.model_id == MODELS[0]]
+    hall.arena.stop("anna", battle.id, quick)
+    view = hall.settle(battle)
+    assert len(view.sides[1 - quick].messages[-1].content) < 600
+    assert {side.messages[-1].finish_reason for side in view.sides} == {FinishReason.STOP}
+    assert {side.end.reason for side in view.sides if isinstance(side.end, Finished)} == {FinishReason.STOP}
+    told = hall.arena.vote("anna", battle.id, "tie")
+    assert told.sides[1 - quick].messages[-1].finish_reason is FinishReason.CANCELLED
 
 
 def test_a_block_on_one_side_tells_nothing_of_the_model(build_hall: Callable[..., Hall]) -> None:

@@ -40,6 +40,17 @@ def test_one_vote_for_a_comparison_until_something_is_asked(votes: VoteStore) ->
         votes.cast(replace(VOTE, turns=2))
 
 
+def test_a_settled_vote_stays_as_it_is_and_makes_room_for_another(votes: VoteStore) -> None:
+    first = votes.cast(VOTE)
+    votes.settle("c")
+    votes.settle("another")
+    assert votes.of_comparison("c") is None
+    second = votes.cast(replace(VOTE, id=new_id(), model_b="z", winner="model_b"))
+    votes.withdraw("c")
+    assert list(votes.every()) == [replace(first, comparison_id=None)]
+    assert second.id != first.id
+
+
 def test_what_changed_since_is_told(votes: VoteStore) -> None:
     assert votes.state() == (0, None)
     votes.cast(VOTE)

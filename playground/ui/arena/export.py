@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from itertools import zip_longest
 
-from playground.arena.contract import ComparisonView, Mode, SideView
+from playground.arena.contract import ComparisonView, Mode, Side, SideView
 from playground.catalog.catalog import Catalog
 from playground.domain import Message
 from playground.ui.arena.side_view import LETTERS, model_name
@@ -28,9 +28,7 @@ def export_json(seen: ComparisonView, catalog: Catalog, words: Words) -> str:
                 {
                     "side": LETTERS[view.position],
                     "name": name,
-                    "model": None if blind else view.model_id,
-                    "system_prompt": "" if blind else side.system_prompt,
-                    "params": None if blind or side.params is None else asdict(side.params),
+                    **_maker(side, catalog, blind=blind),
                     "messages": [_message(message, blind=blind) for message in view.messages],
                 }
                 for side, view, name in zip(comparison.sides, seen.sides, names, strict=True)
@@ -39,6 +37,21 @@ def export_json(seen: ComparisonView, catalog: Catalog, words: Words) -> str:
         ensure_ascii=False,
         indent=1,
     )
+
+
+def _maker(side: Side, catalog: Catalog, *, blind: bool) -> dict[str, object]:
+    """What a side's next answer is made with, and its answers were since the last change; nothing while blind."""
+    if blind:
+        return {"model": None, "revision": None, "precision": None, "system_prompt": "", "params": None}
+    spec = catalog.get(side.model_id) if side.model_id in catalog else None
+    params = side.params or (spec.defaults if spec else None)
+    return {
+        "model": side.model_id,
+        "revision": spec.revision if spec else None,
+        "precision": spec.precision if spec else None,
+        "system_prompt": side.system_prompt,
+        "params": asdict(params) if params else None,
+    }
 
 
 def is_blind(seen: ComparisonView) -> bool:
@@ -51,6 +64,7 @@ def _message(message: Message, *, blind: bool) -> dict[str, object]:
     if blind or message.role != "assistant":
         return told
     return told | {
+        "model": message.model_id,
         "reasoning": message.reasoning,
         "finish_reason": message.finish_reason.value if message.finish_reason else None,
         "usage": asdict(message.usage) if message.usage else None,
@@ -63,23 +77,26 @@ def export_markdown(seen: ComparisonView, catalog: Catalog, words: Words) -> str
     names = [_name(side, catalog, words, blind=is_blind(seen)) for side in seen.sides]
     parts = [f"# {words('arena.export_title')}", ", ".join(names)]
     for turn in zip_longest(*(side.messages for side in seen.sides)):
-        parts += _turn(turn, names, words)
+        parts += _turn(turn, seen, catalog, words)
     return "\n\n".join(parts) + "\n"
 
 
-def _name(side: SideView, catalog: Catalog, words: Words, *, blind: bool) -> str:
+def _name(side: SideView, catalog: Catalog, words: Words, *, blind: bool, answer: Message | None = None) -> str:
+    """Whose side it is, or whose an answer there: one of before a change goes by the model that wrote it."""
     letter = LETTERS[side.position]
-    return words("arena.side", letter=letter) if blind else f"{letter}: {model_name(side.model_id, catalog)}"
+    model = side.model_id if answer is None or side.wrote(answer) else answer.model_id or ""
+    return words("arena.side", letter=letter) if blind else f"{letter}: {model_name(model, catalog)}"
 
 
-def _turn(turn: tuple[Message | None, ...], names: list[str], words: Words) -> list[str]:
+def _turn(turn: tuple[Message | None, ...], seen: ComparisonView, catalog: Catalog, words: Words) -> list[str]:
     """Equal questions stand once."""
     parts: list[str] = []
     asked: set[str] = set()
-    for name, message in zip(names, turn, strict=True):
+    for side, message in zip(seen.sides, turn, strict=True):
         if message is None:
             continue
         if message.role == "assistant":
+            name = _name(side, catalog, words, blind=is_blind(seen), answer=message)
             parts += [f"## {name}", message.content or words("end.failed")]
         elif message.content not in asked:
             asked.add(message.content)

@@ -39,10 +39,14 @@ class Pulse:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """What stands below one row of a column's chat; `text` are the person's own words, empty for a model's."""
+    """What stands below one row of a column's chat; `text` are the person's own words, empty for a model's.
+
+    `author` tells who wrote an answer that is not of the column's model.
+    """
 
     notices: tuple[Notice, ...] = ()
     text: str = ""
+    author: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +54,7 @@ class SideCard:
     """One column. `model` is empty while a battle is blind; `text` is the newest answer, to be copied.
 
     `turns` has, for every row of the column's chat, the cards below it and the person's words, if it has them; those of
-    the newest answer are `notices`.
+    the newest answer are `notices`. `retry`: its newest question can be answered again.
     """
 
     position: int
@@ -62,6 +66,7 @@ class SideCard:
     turns: tuple[Turn, ...]
     earlier: int
     pulse: Pulse
+    retry: bool = False
 
 
 def side_card(side: SideView, names: Catalog, words: Words, *, blind: bool, window: int) -> SideCard:
@@ -75,9 +80,10 @@ def side_card(side: SideView, names: Catalog, words: Words, *, blind: bool, wind
         model="" if blind else side.model_id,
         text=answer_text(side),
         notices=side_notices(side, words, blind=blind),
-        turns=side_turns(side, words, window, blind=blind),
+        turns=side_turns(side, names, words, window, blind=blind),
         earlier=max(0, len(side.messages) - window),
         pulse=side_pulse(side, name, words, blind=blind),
+        retry=not blind or not (side.running or side.answered),
     )
 
 
@@ -87,9 +93,8 @@ def model_name(model_id: str, catalog: Catalog) -> str:
 
 
 def answer_text(side: SideView) -> str:
-    """The newest answer, as far as it was released."""
-    last = side.messages[-1] if side.messages else None
-    return last.content if last is not None and last.role == "assistant" else ""
+    """The newest answer of the side's model, as far as it was released."""
+    return side.answer.content if side.answer else ""
 
 
 def shown_messages(side: SideView, window: int, *, blind: bool) -> tuple[Message, ...]:
@@ -108,7 +113,7 @@ def side_pulse(side: SideView, name: str, words: Words, *, blind: bool) -> Pulse
         running=side.running,
         live=_live(side, name, words, blind=blind),
         figures=(*figures, length) if text and not blind else figures,
-        outcome="" if side.running else _outcome(side, count_words(text), words),
+        outcome="" if side.running or side.changed else _outcome(side, count_words(text), words),
     )
 
 
@@ -117,8 +122,7 @@ def _live(side: SideView, name: str, words: Words, *, blind: bool) -> Live:
         return Live()
     if blind:
         return Live() if answer_text(side) else Live(words("arena.blind_waiting"))
-    last = side.messages[-1] if side.messages else None
-    text, reasoning = (last.content, last.reasoning) if last is not None and last.role == "assistant" else ("", "")
+    text, reasoning = (side.answer.content, side.answer.reasoning) if side.answer else ("", "")
     written = RunSnapshot(0, text, reasoning, side.stage, (), side.tokens, 0.0, None, None)
     return live_line(written, name, words)
 
@@ -132,8 +136,8 @@ def _figures(side: SideView, words: Words) -> Figures:
         figures.append((words("stats.first", value=short_seconds(side.first_token, words)), words("stats.first_hint")))
     if side.tokens:
         figures.append((words("stats.tokens", count=words.number(side.tokens)), words("stats.tokens_hint")))
-    if not figures and side.messages and not side.running:
-        figures += message_stats(side.messages[-1], words)[:3]
+    if not figures and side.answer and not side.running:
+        figures += message_stats(side.answer, words)[:3]
     if side.memory_bytes:
         memory = words("arena.memory", value=short_size(side.memory_bytes, words))
         figures.append((memory, words("arena.memory_hint")))
@@ -163,22 +167,24 @@ def side_notices(side: SideView, words: Words, *, blind: bool) -> tuple[Notice, 
     """The cards below a side, about its newest answer."""
     if side.running:
         return ()
-    return _shown(_notices(side, words), words, blind=blind)
+    shown = _shown(_notices(side, words), words, blind=blind)
+    return tuple(replace(notice, retry=notice.retry and not side.answered) for notice in shown) if blind else shown
 
 
-def side_turns(side: SideView, words: Words, window: int, *, blind: bool) -> tuple[Turn, ...]:
+def side_turns(side: SideView, names: Catalog, words: Words, window: int, *, blind: bool) -> tuple[Turn, ...]:
     """What stands below each row of the column's chat, in the order of `message_view.chat_messages`."""
     turns: list[Turn] = []
-    newest = side.messages[-1] if side.messages else None
     for message in shown_messages(side, window, blind=blind):
         if message.reasoning:
             turns.append(Turn())
-        if newest is not None and message.id == newest.id and message.role == "assistant":
+        if side.answer is not None and message.id == side.answer.id:
             turns.append(Turn())
             continue
         found = _shown(message_notices(message, words), words, blind=blind)
         told = tuple(replace(notice, retry=False) for notice in found)
-        turns.append(Turn(told, message.content if told and message.role == "user" else ""))
+        text = message.content if told and message.role == "user" else ""
+        author = "" if side.wrote(message) else words("arena.author", name=model_name(message.model_id or "", names))
+        turns.append(Turn(told, text, author))
     return tuple(turns)
 
 
@@ -195,16 +201,15 @@ def _shown(notices: tuple[Notice, ...], words: Words, *, blind: bool) -> tuple[N
     if not blind:
         return notices
     return tuple(
-        Notice("error", words("arena.blind_failed"), next=words("arena.blind_failed_next"))
+        Notice("error", words("arena.blind_failed"), next=words("arena.blind_failed_next"), retry=True)
         if notice.kind == "error"
-        else replace(notice, facts=(), receipt="", retry=False)
+        else replace(notice, facts=(), receipt="")
         for notice in notices
     )
 
 
 def _notices(side: SideView, words: Words) -> tuple[Notice, ...]:
-    last = side.messages[-1] if side.messages else None
-    own = message_notices(last, words) if last is not None and last.role == "assistant" else ()
+    own = message_notices(side.answer, words) if side.answer else ()
     if isinstance(side.end, Blocked) and side.end.verdict.direction is Direction.OUTPUT:
         blocked = verdict_notice(side.end.verdict, words)
         return own if any(notice.kind in ("blocked", "unavailable") for notice in own) or not blocked else (blocked,)

@@ -36,13 +36,17 @@ class Seat:
 
 @dataclass(frozen=True, slots=True)
 class Ballot:
-    """The vote. `open` when it can be cast; `chosen` is the button's name of the vote that was; `result` tells it."""
+    """The vote. `open` when it can be cast; `chosen` is the button's name of the vote that was; `result` tells it.
+
+    `hint` says what has to happen before it can be cast.
+    """
 
     shown: bool
     open: bool = False
     chosen: str = ""
     result: str = ""
     note: str = ""
+    hint: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +94,9 @@ def stage_view(view: ArenaView, catalog: Catalog, words: Words, foreseen: str = 
 
 
 def _told_plan(view: ArenaView, words: Words, foreseen: str) -> str:
-    if view.hidden or view.tab == "duels":
+    if view.tab == "duels":
         return ""
-    return _plan(view.shown.comparison.schedule, words) if view.shown else foreseen
+    return _plan(view.shown.comparison.schedule, words, blind=view.hidden) if view.shown else foreseen
 
 
 def _cards(view: ArenaView, catalog: Catalog, words: Words) -> tuple[SideCard, ...]:
@@ -137,13 +141,15 @@ def foresee(view: ArenaView, arena: Arena, words: Words) -> str:
     if view.tab != "sides" or view.shown is not None:
         return ""
     try:
-        return _plan(arena.plan([side.model_id for side in view.sides]), words)
+        return _plan(arena.plan([side.model_id for side in view.sides]), words, blind=False)
     except PlaygroundError as error:
         return error_notice(error, words).text
 
 
-def _plan(schedule: Schedule, words: Words) -> str:
-    return words("arena.plan_together" if schedule is Schedule.TOGETHER else "arena.plan_in_turn")
+def _plan(schedule: Schedule, words: Words, *, blind: bool) -> str:
+    if schedule is Schedule.TOGETHER:
+        return words("arena.plan_together")
+    return words("arena.plan_in_turn_blind" if blind else "arena.plan_in_turn")
 
 
 def _ballot(view: ArenaView, shown: ComparisonView | None, cards: tuple[SideCard, ...], words: Words) -> Ballot:
@@ -158,4 +164,11 @@ def _ballot(view: ArenaView, shown: ComparisonView | None, cards: tuple[SideCard
         chosen=chosen,
         result=words(RESULTS[winner], a=first, b=second) if winner else "",
         note=words("arena.tainted") if shown.comparison.tainted and shown.comparison.revealed else "",
+        hint="" if view.busy or winner else _hint(shown, words),
     )
+
+
+def _hint(shown: ComparisonView, words: Words) -> str:
+    if any(side.changed for side in shown.sides):
+        return words("arena.vote_changed")
+    return "" if all(side.answered for side in shown.sides) else words("arena.vote_unanswered")

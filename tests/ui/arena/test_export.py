@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from playground.arena.contract import Mode
 from playground.catalog.catalog import Catalog
-from playground.domain import Message
+from playground.catalog.spec import ModelSource
+from playground.domain import Message, SamplingParams
 from playground.ui.arena.export import export_json, export_markdown
 from playground.ui.words import Words
 from tests.ui.arena.test_stage_view import ANSWER, USER, seen, side
@@ -29,6 +30,34 @@ def test_json_has_everything_a_program_needs(catalog: Catalog, words: Words) -> 
     told = json.loads(export_json(seen(side(), side(1), winner="tie"), catalog, words))
     assert (told["mode"], told["winner"], told["sides"][0]["model"]) == ("named", "tie", "pip")
     assert told["sides"][0]["messages"][1]["usage"]["completion_tokens"] == 20
+
+
+def test_settings_are_those_used_and_revision_and_precision_are_told(catalog: Catalog, words: Words) -> None:
+    shown = seen(side(), side(1))
+    own = replace(shown.comparison.sides[1], params=SamplingParams(temperature=0.25))
+    shown = replace(shown, comparison=replace(shown.comparison, sides=(shown.comparison.sides[0], own)))
+    spec = replace(catalog.get("pip"), precision="int4", source=ModelSource(repo="a/b", revision="c0ffee"))
+    pinned = Catalog([spec])
+    usual, changed = json.loads(export_json(shown, pinned, words))["sides"]
+    assert usual["params"]["temperature"] == spec.defaults.temperature != 0.25
+    assert changed["params"]["temperature"] == 0.25
+    assert (usual["revision"], usual["precision"]) == ("c0ffee", "int4")
+    blind = replace(shown, comparison=replace(shown.comparison, mode=Mode.BLIND))
+    text = export_json(blind, pinned, words)
+    assert "c0ffee" not in text
+    assert "int4" not in text
+    assert json.loads(text)["sides"][1]["params"] is None
+
+
+def test_an_answer_of_before_a_change_goes_by_who_wrote_it(catalog: Catalog, words: Words) -> None:
+    later = (*side().messages, Message("user", "More"), Message("assistant", "Mine", model_id="echo"))
+    shown = seen(side(), side(1, model_id="echo", messages=later))
+    text = export_markdown(shown, catalog, words)
+    assert text.count("## B: Pip\n\nThree short words") == text.count("## B: Echo\n\nMine") == 1
+    written = [
+        message.get("model") for message in json.loads(export_json(shown, catalog, words))["sides"][1]["messages"]
+    ]
+    assert written == [None, "pip", None, "echo"]
 
 
 def test_a_blind_one_has_no_names(catalog: Catalog, words: Words) -> None:

@@ -110,16 +110,19 @@ TALK = (
 )
 
 
-def test_notices_of_earlier_turns_stand_below_their_rows(words: Words) -> None:
-    turns = side_turns(side(messages=TALK), words, 30, blind=False)
+def test_notices_of_earlier_turns_stand_below_their_rows(catalog: Catalog, words: Words) -> None:
+    turns = side_turns(side(messages=TALK), catalog, words, 30, blind=False)
     kinds = [[notice.kind for notice in turn.notices] for turn in turns]
     assert kinds == [["warned"], [], ["redacted"], [], ["stopped"], [], [], []]  # a thought has a row of its own
     assert (turns[0].text, turns[2].text) == ("Hello", "")
     assert turns[2].notices[0].receipt == COVERED.id
     assert len(chat_messages(TALK, words)) == len(turns)
-    assert [bool(turn.notices) for turn in side_turns(side(messages=TALK), words, 4, blind=False)][:2] == [False, True]
+    assert [bool(turn.notices) for turn in side_turns(side(messages=TALK), catalog, words, 4, blind=False)][:2] == [
+        False,
+        True,
+    ]
     running = side(messages=TALK, running=True)
-    assert side_turns(running, words, 30, blind=False) == turns
+    assert side_turns(running, catalog, words, 30, blind=False) == turns
 
 
 def test_what_can_be_reported_is_what_is_on_display(catalog: Catalog, words: Words) -> None:
@@ -141,7 +144,7 @@ def test_nothing_identifying_while_blind(catalog: Catalog, words: Words) -> None
     assert "pip" not in told
     assert "own-policy" not in told
     assert all(not card.pulse.figures for card in stage.cards)
-    assert (stage.plan, stage.seats) == ("", ())
+    assert stage.seats == ()
     assert side_notices(sides[0], words, blind=True)[0].retry is False
 
 
@@ -166,6 +169,43 @@ def test_the_ballot_opens_when_both_have_finished(catalog: Catalog, words: Words
 @pytest.mark.parametrize(("schedule", "part"), [(Schedule.TOGETHER, "together"), (Schedule.IN_TURN, "one after")])
 def test_the_plan_is_told(schedule: Schedule, part: str, catalog: Catalog, words: Words) -> None:
     assert part in drawn(seen(side(), side(1), schedule=schedule), catalog, words).plan
+
+
+@pytest.mark.parametrize(("schedule", "part"), [(Schedule.TOGETHER, "together"), (Schedule.IN_TURN, "at random")])
+def test_the_plan_is_told_while_blind_without_the_order(
+    schedule: Schedule, part: str, catalog: Catalog, words: Words
+) -> None:
+    running = tuple(side(at, model_id="", running=True) for at in range(2))
+    assert part in drawn(seen(*running, mode=Mode.BLIND, schedule=schedule), catalog, words).plan
+
+
+def test_a_blind_side_without_an_answer_can_answer_again_and_says_what_is_true(catalog: Catalog, words: Words) -> None:
+    nothing = Message("assistant", "", finish_reason=FinishReason.ERROR, error="engine_error")
+    failed = side(model_id="", messages=(USER, nothing), end=Failed("engine_error", "This side could not answer."))
+    fine = side(1, model_id="", messages=(USER, replace(ANSWER, model_id=None, reasoning="")))
+    blocked = replace(fine, position=0, end=Blocked(VERDICT), messages=(USER, replace(nothing, error=None)))
+    shown = replace(seen(failed, fine, mode=Mode.BLIND), may_vote=False)
+    stage = drawn(shown, catalog, words)
+    assert [card.retry for card in stage.cards] == [True, False]
+    (notice,) = stage.cards[0].notices
+    assert (notice.title, notice.retry) == ("This side gave no answer.", True)
+    assert "after the vote" not in notice.next
+    assert (stage.ballot.open, stage.ballot.hint) == (False, "You can vote when both have answered.")
+    assert drawn(replace(shown, sides=(blocked, fine)), catalog, words).cards[0].notices[0].retry
+    assert not drawn(seen(fine, replace(fine, position=1), mode=Mode.BLIND), catalog, words).ballot.hint
+
+
+def test_an_answer_of_before_a_change_is_told_as_whose_it_is(catalog: Catalog, words: Words) -> None:
+    inherited = side(1, model_id="echo", changed=True)
+    stage = drawn(replace(seen(side(), inherited), may_vote=False), catalog, words)
+    before, after = stage.cards
+    assert [turn.author for turn in after.turns] == ["", "", "Written by Pip, which was here before."]
+    assert not [turn.author for turn in before.turns if turn.author]
+    assert (after.text, after.pulse.figures, after.pulse.outcome) == ("", (), "")
+    assert before.text == ANSWER.content
+    assert (stage.ballot.open, "changed" in stage.ballot.hint) == (False, True)
+    own = drawn(seen(side(), side(1, changed=True, tokens=20)), catalog, words).cards[1]
+    assert (own.text, own.pulse.figures[0][0], own.pulse.outcome) == (ANSWER.content, "20 tokens", "")
 
 
 @pytest.mark.parametrize(

@@ -103,10 +103,13 @@
     stop.setAttribute("aria-label", word("arena.stop", { letter: card.letter }));
     stop.addEventListener("click", () => act("stop", card.position));
     const copy = iconButton("copy", word("arena.copy", { letter: card.letter }), () => playground.copy(card.text, copy), "calm");
-    tools.append(stop);
+    if (!value.blind) tools.append(stop); // one alone would show which had ended before: the composer stops both
     if (card.text) tools.append(copy);
-    if (value.blind) return tools;
     const retry = iconButton("retry", word("arena.retry", { letter: card.letter }), () => act("retry", card.position), "calm");
+    if (value.blind) {
+      if (card.retry) tools.append(retry);
+      return tools;
+    }
     const open = iconButton("external", word("arena.detach", { letter: card.letter }), () => act("detach", card.position), "calm");
     // The answers of a batch are what was graded: they are not written anew.
     tools.append(...(value.tab === "duels" ? [] : [retry]), ...(card.text ? [flagButton(card)] : []), open);
@@ -127,13 +130,14 @@
 
   // Notices of earlier turns stand below the rows of the chat they belong to; those of the newest answer in the foot.
   const decorate = (row, turn) => {
-    const print = turn?.notices.length ? JSON.stringify([turn, state.value.told]) : null;
+    const print = turn?.notices.length || turn?.author ? JSON.stringify([turn, state.value.told]) : null;
     if ((drawn.get(row) ?? null) === print) return;
     drawn.set(row, print);
     row.querySelector(":scope > .extras")?.remove();
     if (!print) return;
     const about = { told: state.value.told, trigger: state.trigger, text: turn.text };
-    row.append(el("div", "extras", ...turn.notices.map((notice) => playground.noticeCard(notice, [], null, about))));
+    const author = turn.author ? [el("p", "turn-author", turn.author)] : [];
+    row.append(el("div", "extras", ...author, ...turn.notices.map((notice) => playground.noticeCard(notice, [], null, about))));
   };
 
   const drawFoot = (card) => {
@@ -145,7 +149,7 @@
     stats.setAttribute("role", "group"); // a paragraph may not have a label
     stats.setAttribute("aria-label", word("stats.label"));
     const about = { told: state.value.told, trigger: state.trigger, text: "" };
-    const notices = card.notices.map((notice) => playground.noticeCard(notice, notice.retry && !state.value.blind ? [retryButton(card)] : [], null, about));
+    const notices = card.notices.map((notice) => playground.noticeCard(notice, notice.retry ? [retryButton(card)] : [], null, about));
     frame.replaceChildren(live, ...notices, el("div", "side-foot", footTools(card), stats));
     parts.set(card.position, { live, stats });
   };
@@ -183,7 +187,7 @@
     place.classList.toggle("running", pulse.running);
     if (pulse.answer && !pulse.running && !state.said.has(pulse.answer)) {
       state.said.add(pulse.answer);
-      say(pulse.outcome);
+      if (pulse.outcome) say(pulse.outcome);
     }
     const nodes = parts.get(at);
     if (!nodes) return;

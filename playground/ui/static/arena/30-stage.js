@@ -42,7 +42,7 @@
     return link;
   };
 
-  const both = (value) => value.cards.map((card) => `${card.letter}: ${card.name}\n\n${card.text}`).join("\n\n\n");
+  const both = (value) => value.cards.filter((card) => card.text).map((card) => `${card.letter}: ${card.name}\n\n${card.text}`).join("\n\n\n");
 
   const more = (value) => {
     const box = el("details", "menu");

@@ -47,7 +47,7 @@
     const row = el("div", "votes", ...CHOICES.map(choice));
     row.setAttribute("role", "group");
     row.setAttribute("aria-label", word("arena.vote"));
-    state.frame.replaceChildren(row, ballot.result ? outcome() : "");
+    state.frame.replaceChildren(row, ballot.result ? outcome() : ballot.hint ? el("p", "vote-hint", ballot.hint) : "");
     if (had) state.frame.querySelector(`[class="${had}"]`)?.focus();
   };
 
