@@ -122,8 +122,10 @@ class ArenaService:
         """Stop one side or all; see `contract.Arena`."""
         live = self._watched.get(owner, comparison_id)
         with live.lock:
-            every = position is None or is_blind(live.kept)
-            sides = live.kept.sides if every else (_side_at(live.kept, position),)
+            if position is None or is_blind(live.kept):
+                sides = live.kept.sides
+            else:
+                sides = (_side_at(live.kept, position),)
             for run in live.runs(sides):
                 run.cancel()
 

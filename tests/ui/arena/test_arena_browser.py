@@ -56,6 +56,15 @@ def answer(tab: Tab, position: int) -> str:
     return tab.page.locator(f"#chat-{position} .bot-row .message-content").last.inner_text().strip()
 
 
+def walk(tab: Tab, selector: str) -> None:
+    """Press Tab until the focus is there, as somebody without a mouse does."""
+    for _ in range(60):
+        if tab.page.evaluate("wanted => document.activeElement.matches(wanted)", selector):
+            return
+        tab.page.keyboard.press("Tab")
+    raise AssertionError(f"Tab does not reach {selector}")
+
+
 def test_four_sides_answer_and_each_is_announced_once(browser: Browser, app: Served) -> None:
     with browser.tab(app) as tab:
         enter(tab, "/arena/en/?models=pip,pip-fp32,echo,unhurried&prompt=What+is+a+token%3F&send=1")
@@ -99,15 +108,18 @@ def test_a_reload_goes_on_and_one_side_is_stopped_alone(browser: Browser, app: S
 
 def test_a_battle_by_keyboard_alone(browser: Browser, app: Served) -> None:
     with browser.tab(app) as tab:
-        enter(tab, "/arena/en/?tab=battle")
-        tab.page.focus("#composer-text")
+        enter(tab)
+        walk(tab, "#tab-battle")
+        tab.page.keyboard.press("Enter")
+        tab.page.wait_for_selector(".mystery")
+        walk(tab, "#composer-text")
         tab.page.keyboard.type("1 What is your name?")
         assert tab.page.locator(".vote").count() == 0
         tab.page.keyboard.press("Enter")
         finished(tab)
         tab.page.wait_for_selector(".vote-a:not([disabled])")
         assert [name.strip() for name in tab.page.locator(".side-name").all_text_contents()] == ["Model A", "Model B"]
-        assert not tab.page.locator(".side-foot .stats span").count()
+        assert not tab.page.locator(".side-foot :is(.stats span, .stop)").count()
         tab.page.keyboard.press("Shift+Tab")
         assert "vote" in (tab.page.evaluate("document.activeElement.className"))
         tab.page.keyboard.press("1")
@@ -118,7 +130,7 @@ def test_a_battle_by_keyboard_alone(browser: Browser, app: Served) -> None:
         tab.page.wait_for_selector(".vote-tie[aria-pressed=true]")
         tab.page.reload(wait_until="domcontentloaded")
         tab.page.wait_for_selector(".vote-tie[aria-pressed=true]")
-        tab.page.focus("#next-battle")
+        walk(tab, "#next-battle")
         tab.page.keyboard.press("Enter")
         tab.page.wait_for_selector(".mystery")
         assert tab.page.locator(".side-chat .bot-row").count() == 0
@@ -207,6 +219,21 @@ def test_sides_are_changed_aimed_at_compared_kept_and_taken_along(
         assert tab.texts("bot")[-1] == "Two birds"
         tab.page.click(".compare-link")
         tab.page.wait_for_selector(".side-head")
+
+
+def test_a_changed_side_says_whose_answer_it_shows_until_it_has_its_own(browser: Browser, app: Served) -> None:
+    with browser.tab(app) as tab:
+        enter(tab, "/arena/en/?models=echo,unhurried&prompt=Hello&send=1")
+        finished(tab)
+        tab.page.click("#head-1 .side-pick")
+        tab.page.click("#chooser .card[data-id=pip] .card-main")
+        tab.page.wait_for_selector("#chat-1 .turn-author")
+        assert tab.page.locator("#chat-0 .turn-author").count() == 0
+        assert tab.page.locator(".vote-a[disabled]").count() == 1
+        assert "changed" in tab.page.inner_text(".vote-hint")
+        tab.page.click("#foot-1 [aria-label='Let B answer again']")
+        tab.page.wait_for_selector(".vote-a:not([disabled])")
+        assert tab.page.locator(".turn-author, .vote-hint").count() == 0
 
 
 def test_each_answer_as_the_other_models_read_it(browser: Browser, app: Served) -> None:
