@@ -122,10 +122,7 @@ class ArenaService:
         """Stop one side or all; see `contract.Arena`."""
         live = self._watched.get(owner, comparison_id)
         with live.lock:
-            if position is None or is_blind(live.kept):
-                sides = live.kept.sides
-            else:
-                sides = (_side_at(live.kept, position),)
+            sides = live.kept.sides if position is None or is_blind(live.kept) else (_side_at(live.kept, position),)
             for run in live.runs(sides):
                 run.cancel()
 
