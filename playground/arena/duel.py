@@ -15,10 +15,10 @@ from typing import Literal
 from playground.arena.contract import Mode, Schedule
 from playground.arena.parts import ArenaParts
 from playground.arena.sight import BATCH_OWNER
+from playground.arena.topics import question_language
 from playground.chat.run import Run
-from playground.domain import ChatRequest, Conversation, FinishReason, Language, Message, utc_now
+from playground.domain import ChatRequest, Conversation, FinishReason, Message, utc_now
 from playground.errors import DetectorUnavailable, InvalidRequest, UnknownConversation
-from playground.moderation.redaction import guess_language
 from playground.storage.comparisons import KeptComparison
 from playground.storage.duels import KeptDuel
 
@@ -105,7 +105,7 @@ class Duel:
     def _cleared(self, question: str | None) -> str | None:
         if question is None:
             return None
-        screened = self._chat.screen(BATCH_OWNER, question, _language(question))
+        screened = self._chat.screen(BATCH_OWNER, question, question_language([question]))
         if screened.verdict is not None and screened.verdict.unavailable:
             raise DetectorUnavailable("The safety check could not run, so nothing was asked. Try again.")
         return None if screened.blocked else screened.text
@@ -173,7 +173,7 @@ class Duel:
             text=None if messages else question,
             conversation_id=conversation_id,
             parent_id=messages[0].id if messages else None,
-            language=_language(question),
+            language=question_language([question]),
         )
         return self._chat.start(request)
 
@@ -194,7 +194,7 @@ class Duel:
                     owner="",
                     mode=Mode.DUEL.value,
                     schedule=Schedule.IN_TURN.value,
-                    language=_language(question or ""),
+                    language=question_language([question or ""]),
                     title=title,
                     batch=self.id,
                     created_at=now,
@@ -203,7 +203,3 @@ class Duel:
                 self._parts.comparisons.add(kept, [self._id(model_id, number) for model_id in sides])
                 known.add(comparison_id)
         return len(known)
-
-
-def _language(question: str) -> Language:
-    return "vi" if guess_language(question, "en") == "vi" else "en"
