@@ -297,7 +297,12 @@ class Scene:
             person.fire("stage", "stop", data={"position": 0})
             person.fire("composer", "stop")
             comparison = person.value("stage")["comparison"]
-            for file in (f"comparisons/{comparison}.md", f"comparisons/{comparison}.json", "votes/named.csv"):
+            for file in (
+                f"comparisons/{comparison}.md",
+                f"comparisons/{comparison}.json",
+                "votes/named.csv",
+                "votes/named.jsonl",
+            ):
                 person.received += person.http.get(f"/arena/{file}").raise_for_status().content
             with person.tab(f"c={comparison}") as reloaded:
                 self._keep("arena", reloaded)

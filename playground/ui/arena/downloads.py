@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Callable, Iterator, Mapping
-from itertools import chain
-from typing import Any
+from tempfile import SpooledTemporaryFile
+from typing import Any, BinaryIO, cast
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -23,15 +21,21 @@ from playground.ui.owner import owner_of
 from playground.ui.words import load_words
 
 COMPARISONS = "/arena/comparisons/{name}"
-VOTES = "/arena/votes/{kind}.csv"
+VOTES = "/arena/votes/{name}"
+_MEDIA_TYPES = {
+    "csv": "text/csv; charset=utf-8",
+    "jsonl": "application/jsonl; charset=utf-8",
+    "parquet": "application/vnd.apache.parquet",
+}
 _AT_ONCE = 1 << 16
+_IN_MEMORY = 1 << 23
 _FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 def download_routes(
     arena: Arena, book: VoteBook, catalog: Catalog, language_of: Callable[[Request], Language]
 ) -> list[BaseRoute]:
-    """`/arena/comparisons/ID.json`, `ID.md` for whoever made them, and `/arena/votes/KIND.csv`."""
+    """`/arena/comparisons/ID.json`, `.md` for whoever made them, and `/arena/votes/KIND.csv`, `.jsonl`, `.parquet`."""
 
     async def comparison(request: Request) -> Response:
         identity, _, end = request.path_params["name"].rpartition(".")
@@ -46,29 +50,32 @@ def download_routes(
         return _file(write(seen, catalog, words), media_type, f"comparison.{end}")
 
     async def votes(request: Request) -> Response:
-        kind = request.path_params["kind"]
-        if kind not in KINDS:
-            return PlainTextResponse(f"Choose one of: {', '.join(KINDS)}.", 404)
-        rows = (row for row in book.rows() if kind_of_row(row) == kind)
-        headers = _headers(f"votes-{kind}.csv")
-        return StreamingResponse(_csv(rows), media_type="text/csv; charset=utf-8", headers=headers)
+        kind, _, end = request.path_params["name"].rpartition(".")
+        if kind not in KINDS or end not in _MEDIA_TYPES:
+            return PlainTextResponse(f"Choose one of: {', '.join(KINDS)}, as .{', .'.join(_MEDIA_TYPES)}.", 404)
+        file = await run_in_threadpool(_written, (row for row in book.rows() if kind_of_row(row) == kind), end)
+        headers = _headers(f"votes-{kind}.{end}")
+        return StreamingResponse(_parts(file), media_type=_MEDIA_TYPES[end], headers=headers)
 
     return [Route(COMPARISONS, comparison), Route(VOTES, votes)]
 
 
-def _csv(rows: Iterator[Mapping[str, Any]]) -> Iterator[str]:
-    """Lines of a table, many at a time; the names of its columns are those of the first row."""
-    target = io.StringIO()
-    writer = csv.writer(target, lineterminator="\n")
-    first = next(rows, None)
-    writer.writerow(first or ("model_a", "model_b", "winner"))
-    for row in chain([first] if first else [], rows):
-        writer.writerow([_cell(value) for value in row.values()])
-        if target.tell() > _AT_ONCE:
-            yield target.getvalue()
-            target.seek(0)
-            target.truncate()
-    yield target.getvalue()
+def _written(rows: Iterator[Mapping[str, Any]], end: str) -> BinaryIO:
+    """The rows in a file that is gone once it is closed."""
+    from playground.arena.vote_files import WRITERS as VOTE_WRITERS  # noqa: PLC0415  numpy only when votes are written
+
+    if end == "csv":
+        rows = ({name: _cell(value) for name, value in row.items()} for row in rows)
+    file = cast("BinaryIO", SpooledTemporaryFile(_IN_MEMORY))  # noqa: SIM115  whoever reads it closes it
+    VOTE_WRITERS[f".{end}"](rows, file)
+    file.seek(0)
+    return file
+
+
+def _parts(file: BinaryIO) -> Iterator[bytes]:
+    with file:
+        while part := file.read(_AT_ONCE):
+            yield part
 
 
 def _cell(value: object) -> object:

@@ -176,11 +176,16 @@
   };
 
   const files = (value) => {
-    const link = el("a", "btn btn-small", icon("download", 16), word("board.download"));
-    link.href = `/arena/votes/${value.choice.kind}.csv`;
-    link.download = "";
-    link.id = "votes-download";
-    return link;
+    const links = [["csv", "CSV"], ["jsonl", "JSONL"], ["parquet", "Parquet"]].map(([end, name]) => {
+      const link = el("a", "btn btn-small", icon("download", 16), name);
+      link.href = `/arena/votes/${value.choice.kind}.${end}`;
+      link.download = "";
+      link.id = `votes-${end}`;
+      link.setAttribute("aria-label", word("board.download", { kind: name }));
+      link.title = link.getAttribute("aria-label");
+      return link;
+    });
+    return el("div", "board-files", ...links);
   };
 
   const counted = (value) => {
