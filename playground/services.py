@@ -228,6 +228,7 @@ def _arena(
     fingerprint: Fingerprint,
 ) -> ArenaService:
     here = (ModelState.SHIPPED, ModelState.HERE, ModelState.SERVER)
+    memory = MachineRoom(library.plan, library.fit_together, pool.status)
     return ArenaService(
         ArenaParts(
             catalog=catalog,
@@ -240,8 +241,9 @@ def _arena(
             comparisons=ComparisonStore(database),
             duels=DuelStore(database),
             votes=VoteStore(database),
-            ring=Ring(catalog, lambda spec: library.state(spec) in here),
-            memory=MachineRoom(library.plan, library.fit_together, pool.status),
+            ring=Ring(catalog, lambda spec: library.state(spec) in here, memory),
+            memory=memory,
+            identity=library.identity,
             fingerprint=fingerprint,
             max_models=settings.max_models,
         )

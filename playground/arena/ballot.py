@@ -2,79 +2,67 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 
-from playground.arena.contract import Comparison, SideView, Winner
+from playground.arena.contract import Comparison, Side, SideView, Winner
 from playground.arena.live import turns
 from playground.arena.style import measure_style
+from playground.arena.topics import categorise, question_language
 from playground.catalog.spec import ModelSpec
-from playground.domain import Message, SamplingParams
-from playground.moderation.redaction import guess_language
+from playground.domain import Message
+from playground.library.library import Identity
 from playground.storage.votes import Vote, VotedSide
 
 Fingerprint = Callable[[str], str]
-_CODE = re.compile(
-    r"```|\b(?:python|javascript|typescript|java|sql|html|css|bash|regex|def|function|class|code|lập trình|mã nguồn)\b|"
-    r"[A-Za-z_]\w*\([^()\n]*\)|[;{}]\s*$",
-    re.IGNORECASE | re.MULTILINE,
-)
-_MATHS = re.compile(
-    r"\d\s*[-+*/^=×÷]\s*\d|\$[^$]+\$|"
-    r"\b(?:solve|equation|calculate|integral|derivative|percent|phương trình|tính|giải)\b",
-    re.IGNORECASE,
-)
-
-
-def categorise(question: str) -> str:
-    """What kind of question it is, by signs on its surface: "code", "maths" or "general"."""
-    return "code" if _CODE.search(question) else "maths" if _MATHS.search(question) else "general"
 
 
 def fill_ballot(
     comparison: Comparison,
     sides: Sequence[SideView],
-    specs: Sequence[ModelSpec],
+    models: Sequence[tuple[ModelSpec, Identity]],
     winner: Winner,
     *,
     tainted: bool,
     fingerprint: Fingerprint,
 ) -> Vote:
-    """The vote on a comparison of two sides, the left one first; `specs` are their models."""
+    """The vote on a comparison of two sides, the left one first; `models` are theirs, and what each is here."""
     asked = [message.content for message in sides[0].messages if message.role == "user"]
     left, right = (
-        _side(side, spec, kept.params, fingerprint)
-        for side, spec, kept in zip(sides, specs, comparison.sides, strict=True)
+        _side(side, kept, spec, identity, fingerprint)
+        for side, kept, (spec, identity) in zip(sides, comparison.sides, models, strict=True)
     )
     return Vote(
         comparison_id=comparison.id,
-        model_a=specs[0].id,
-        model_b=specs[1].id,
+        model_a=comparison.sides[0].model_id,
+        model_b=comparison.sides[1].model_id,
         winner=winner,
         mode=comparison.mode.value,
         session=fingerprint(f"session {comparison.owner}"),
         prompt_hash=fingerprint("\n\n".join(asked)),
         tainted=tainted,
-        language=guess_language(asked[-1], comparison.language),
+        language=question_language(asked),
         category=categorise(asked[0]),
         turns=turns(sides[0].messages),
+        schedule=comparison.schedule.value,
         side_a=left,
         side_b=right,
     )
 
 
-def _side(side: SideView, spec: ModelSpec, params: SamplingParams | None, fingerprint: Fingerprint) -> VotedSide:
+def _side(side: SideView, kept: Side, spec: ModelSpec, identity: Identity, fingerprint: Fingerprint) -> VotedSide:
     answers = [message for message in side.messages if message.role == "assistant"]
     return VotedSide(
-        revision=spec.revision,
-        precision=spec.precision,
-        engine=spec.engine,
-        params={name: value for name, value in asdict(params or spec.defaults).items() if value not in (None, ())},
+        revision=identity.revision,
+        precision=identity.precision,
+        engine=identity.engine,
+        params={name: value for name, value in asdict(kept.params or spec.defaults).items() if value not in (None, ())},
         conversation_hash=fingerprint(_transcript(side.messages)),
         style=asdict(measure_style(answers[-1].content)),
         tokens=sum(answer.usage.completion_tokens for answer in answers if answer.usage and side.wrote(answer)),
         position=side.position,
+        system_prompt_hash=fingerprint(f"system prompt {kept.system_prompt}") if kept.system_prompt else "",
+        finish_reasons=tuple(answer.finish_reason.value for answer in answers if answer.finish_reason is not None),
     )
 
 

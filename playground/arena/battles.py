@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -33,7 +33,8 @@ class Memory(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Ring:
-    """The models that blind battles are drawn from: those one may choose, that are on this machine, and that think.
+    """The models that blind battles are drawn from: those one may choose, that are on this machine and fit into its
+    memory, and that think.
 
     `ready` says whether a model can answer at once. A model elsewhere is never drawn: what people write leaves this
     machine only when they choose that.
@@ -41,17 +42,24 @@ class Ring:
 
     catalog: Catalog
     ready: Callable[[ModelSpec], bool]
+    memory: Memory
 
     def models(self) -> list[ModelSpec]:
         """In the order of the catalogue."""
         return [
             spec
             for spec in self.catalog
-            if spec.offered and not spec.hosts and spec.engine != "echo" and self.ready(spec)
+            if spec.offered
+            and not spec.hosts
+            and spec.engine != "echo"
+            and self.ready(spec)
+            and not self.memory.refusal(spec)
         ]
 
-    def draw(self, votes: Votes | None, seed: int | None = None) -> tuple[str, str]:
+    def draw(self, votes: Votes | None, fruitless: Mapping[str, int], seed: int | None = None) -> tuple[str, str]:
         """Two models, where a vote teaches most; the first goes to the left. `votes` None: there are none yet.
+
+        `fruitless` says how many battles of a model gave no vote that counts.
 
         Raises InvalidRequest when there are not two.
         """
@@ -63,10 +71,11 @@ class Ring:
         names = [spec.id for spec in self.models()]
         if len(names) < 2:
             raise InvalidRequest(
-                "A blind battle needs two models that are on this machine. Fetch another one on the page of models, or "
-                "compare models by name."
+                "A blind battle needs two models that are on this machine and fit into its memory. Fetch another one "
+                "on the page of models, or compare models by name."
             )
-        return draw_pair(names, votes if votes is not None else build_votes([], [], []), np.random.default_rng(seed))
+        counted = votes if votes is not None else build_votes([], [], [])
+        return draw_pair(names, counted, fruitless, np.random.default_rng(seed))
 
 
 def choose_schedule(specs: Sequence[ModelSpec], memory: Memory, max_models: int) -> Schedule:

@@ -87,6 +87,12 @@ class Comparison:
     created_at: datetime = field(default_factory=utc_now)
     updated_at: datetime = field(default_factory=utc_now)
 
+    @property
+    def one_model(self) -> bool:
+        """Whether both sides are the same model, which leaves nothing to rate; those of a blind pair never are."""
+        first, *others = (side.model_id for side in self.sides)
+        return self.mode is Mode.NAMED and others == [first]
+
 
 @dataclass(frozen=True, slots=True)
 class SideView:
@@ -129,7 +135,7 @@ class SideView:
 
 @dataclass(frozen=True, slots=True)
 class ComparisonView:
-    """A comparison as it may be shown right now; `version` grows with every change. `may_vote`: all sides finished."""
+    """A comparison as it may be shown right now; `version` grows with every change. `may_vote`: two models finished."""
 
     comparison: Comparison
     sides: tuple[SideView, ...]
@@ -244,7 +250,8 @@ class Arena(Protocol):
     def vote(self, owner: str, comparison_id: str, winner: Winner) -> ComparisonView:
         """Vote, or change one's mind; a blind battle is revealed by its first vote, a pair of a batch is not.
 
-        Raises InvalidRequest while a side is still writing, or for a comparison without exactly two answers.
+        Raises InvalidRequest while a side is still writing, for a comparison without exactly two answers, and for two
+        of one model.
         """
         ...
 

@@ -30,9 +30,14 @@ class Pseudonyms:
 
 
 def export_rows(votes: Iterable[Vote]) -> Iterator[dict[str, Any]]:
-    """Flat rows for `vote_files.write_votes`: the columns that every reader of votes knows come first."""
+    """Flat rows for `vote_files.write_votes`: the columns that every reader of votes knows come first.
+
+    Votes on a model against itself are left out.
+    """
     pseudonym = Pseudonyms()
     for vote in votes:
+        if vote.model_a == vote.model_b:
+            continue
         row: dict[str, Any] = {
             "model_a": vote.model_a,
             "model_b": vote.model_b,
@@ -45,6 +50,7 @@ def export_rows(votes: Iterable[Vote]) -> Iterator[dict[str, Any]]:
             "tainted": vote.tainted,
             "imported": vote.imported,
             "turns": vote.turns,
+            "schedule": vote.schedule,
             "day": vote.created_at.date().isoformat(),
             "id": pseudonym("vote", vote.id),
         }
@@ -58,6 +64,8 @@ def _side(letter: str, kept: VotedSide, pseudonym: Pseudonyms) -> dict[str, Any]
         f"engine_{letter}": kept.engine,
         f"params_{letter}": ", ".join(f"{name}={value}" for name, value in sorted(kept.params.items())),
         f"conversation_hash_{letter}": pseudonym("conversation", kept.conversation_hash),
+        f"system_prompt_hash_{letter}": pseudonym("system prompt", kept.system_prompt_hash),
+        f"finish_reasons_{letter}": ", ".join(kept.finish_reasons),
         f"tokens_{letter}": kept.tokens,
         **{f"{name}_{letter}": None if kept.style is None else kept.style.get(name) for name in FEATURES},
     }

@@ -17,7 +17,7 @@ def read_ballots(table: Mapping[str, Sequence[Any]], fingerprint: Callable[[str]
     """The votes of a table (see `vote_files.read_table`), each with an id that follows from its row.
 
     People and questions become keyed hashes, so the same file read again gives the same votes. Raises InvalidRequest
-    naming what is missing or wrong.
+    naming what is missing or wrong. Votes on a model against itself are left out.
     """
     votes_from_table(table)  # says what is wrong with it
     count = len(table["winner"])
@@ -29,6 +29,8 @@ def read_ballots(table: Mapping[str, Sequence[Any]], fingerprint: Callable[[str]
     seen: dict[str, int] = {}
     ballots = []
     for row in range(count):
+        if str(table["model_a"][row]) == str(table["model_b"][row]):
+            continue
         what = (
             f"{table['model_a'][row]}\n{table['model_b'][row]}\n{table['winner'][row]}\n{sessions[row]}\n{prompts[row]}"
         )

@@ -55,6 +55,7 @@ class Fragility:
 class Leaderboard:
     """The table, strongest first. `wins` [models, models] counts wins of row over column, in the table's order.
 
+    `left_out` votes were on a model against itself, and count for nothing.
     `spread` can be given to the next table of about the same votes, which is then built in a fraction of the time.
     """
 
@@ -65,6 +66,7 @@ class Leaderboard:
     ties: int
     coefficients: tuple[float, ...]
     spread: Spread
+    left_out: int = 0
 
 
 def build_leaderboard(
@@ -114,6 +116,7 @@ def build_leaderboard(
         ties=int(votes.tied.sum()),
         coefficients=tuple(float(value) for value in posterior.coefficients),
         spread=posterior.spread,
+        left_out=votes.left_out,
     )
 
 

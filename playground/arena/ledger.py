@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import Any
 
@@ -66,7 +66,7 @@ class Ledger:
         self._kinds.update(self._kinds_at(places))
 
     def kinds(self) -> dict[Kind, int]:
-        """How many votes there are of each kind."""
+        """How many votes on two models there are of each kind."""
         names = list(self._codes)
         return {
             Kind(names[mode], bool(tainted), names[language], names[category]): count
@@ -85,9 +85,13 @@ class Ledger:
                 chosen &= numbers[:, column] == self._codes.get(wanted, -1)
         if choice.style:
             chosen &= numbers[:, _STYLED] == 1
+        alone = _alone(numbers)
+        left_out = int((chosen & alone).sum())
+        chosen &= ~alone
         if not chosen.any():
             return None
-        return self._votes(numbers[chosen], self._groups[: len(self)][chosen], styled=choice.style)
+        votes = self._votes(numbers[chosen], self._groups[: len(self)][chosen], styled=choice.style)
+        return replace(votes, left_out=left_out)
 
     def _votes(self, numbers: NDArray[np.int32], groups: Integers, *, styled: bool) -> Votes:
         names = np.array(list(self._codes), dtype=object)
@@ -115,7 +119,8 @@ class Ledger:
             self._groups = np.concatenate([self._groups, np.empty((more, 2), np.int64)])
 
     def _kinds_at(self, places: Integers) -> Iterator[tuple[int, ...]]:
-        return map(tuple, self._numbers[places][:, [_MODE, _TAINTED, _LANGUAGE, _CATEGORY]].tolist())
+        numbers = self._numbers[places]
+        return map(tuple, numbers[~_alone(numbers)][:, [_MODE, _TAINTED, _LANGUAGE, _CATEGORY]].tolist())
 
     def _number(self, row: CastRow) -> tuple[int, ...]:
         codes = self._codes
@@ -129,6 +134,11 @@ class Ledger:
             codes[row.category],
             *_counts(row.style_a, row.style_b),
         )
+
+
+def _alone(numbers: NDArray[np.int32]) -> NDArray[np.bool_]:
+    """Which votes are on a model against itself: they are kept, and count for nothing."""
+    return np.asarray(numbers[:, _MODEL_A] == numbers[:, _MODEL_B])
 
 
 def _counts(first: Mapping[str, Any] | None, second: Mapping[str, Any] | None) -> Iterable[int]:

@@ -66,7 +66,8 @@ class ArenaService:
         if mode is Mode.DUEL or (mode is Mode.BLIND and sides):
             raise InvalidRequest("A blind battle draws its models itself. Start it without any, or compare by name.")
         if mode is Mode.BLIND:
-            sides = [SideRequest(name) for name in self._parts.ring.draw(self._standings.votes(TableChoice()))]
+            counted, fruitless = self._standings.votes(TableChoice()), self._parts.comparisons.fruitless(Mode.BLIND)
+            sides = [SideRequest(name) for name in self._parts.ring.draw(counted, fruitless)]
         if not 2 <= len(sides) <= MOST_SIDES:
             raise InvalidRequest(f"A comparison has two to {MOST_SIDES} models. Choose as many.")
         comparison_id = new_id()
@@ -195,13 +196,20 @@ class ArenaService:
             raise InvalidRequest(f"A vote is one of: {', '.join(get_args(Winner))}.")
         live = self._watched.get(owner, comparison_id)
         with live.lock:
+            if comparison_of(live.kept).one_model:
+                raise InvalidRequest(
+                    "Both sides are the same model, so there is nothing to rate. Choose another model."
+                )
             if not self._sight.view(live).may_vote:
                 raise InvalidRequest("You can vote when both sides have answered, once for each battle.")
             comparison = comparison_of(live.kept)
             sides = self._sight.open_sides(live)
             tainted = self._sight.tainted(live)
             specs = [self._parts.catalog.get(side.model_id) for side in comparison.sides]
-            ballot = fill_ballot(comparison, sides, specs, winner, tainted=tainted, fingerprint=self._parts.fingerprint)
+            models = [(spec, self._parts.identity(spec)) for spec in specs]
+            ballot = fill_ballot(
+                comparison, sides, models, winner, tainted=tainted, fingerprint=self._parts.fingerprint
+            )
             self._parts.votes.cast(ballot)
             revealed = live.kept.batch is None  # those of a batch are shown when its grader has seen enough
             self._parts.comparisons.change(owner, comparison_id, winner=winner, revealed=revealed, tainted=tainted)

@@ -49,10 +49,12 @@ class Sight:
                 [side.length for side in covered], [not side.running for side in sides], self._speed
             )
             shown = uncover_in_step(covered, pace, settled=settled)
-        may_vote = settled and live.refused is None and len(sides) == 2 and self._may_vote(live, sides)
+        may_vote = settled and live.refused is None and self._may_vote(live, sides)
         return ComparisonView(comparison, shown, live.versioned((comparison, shown, may_vote)), may_vote)
 
     def _may_vote(self, live: Live, sides: Sequence[SideView]) -> bool:
+        if len(sides) != 2 or comparison_of(live.kept).one_model:
+            return False
         if not all(side.answered for side in sides) or len({turns(side.messages) for side in sides}) > 1:
             return False
         if live.kept.winner is None:

@@ -26,6 +26,7 @@ class Votes:
     which votes belong together (the same person; the same question): such votes are no independent witnesses.
     `styles` [votes, features] is how the first answer's style differs from the second's, see `arena.style`; None when
     the answers are not known. `labels` are further columns to choose by (language, category), each of texts.
+    `left_out` counts votes on a model against itself, which are none of these: they say nothing of any model.
     """
 
     models: tuple[str, ...]
@@ -36,6 +37,7 @@ class Votes:
     prompt: Integers
     styles: Floats | None
     labels: Mapping[str, NDArray[np.object_]]
+    left_out: int = 0
 
     def __len__(self) -> int:
         return len(self.winner)
@@ -89,18 +91,17 @@ def build_votes(
 ) -> Votes:
     """Votes from columns of equal length; without `session` or `prompt` every vote stands for itself.
 
-    Raises InvalidRequest naming the first row that is wrong: an unknown winner, or a model against itself.
+    Raises InvalidRequest naming the first row with an unknown winner.
     """
     models = sorted({*model_a, *model_b})
     place = {name: at for at, name in enumerate(models)}
     first = np.fromiter(map(place.__getitem__, model_a), np.int64, len(model_a))
     second = np.fromiter(map(place.__getitem__, model_b), np.int64, len(model_b))
-    _refuse(first == second, lambda row: f"vote {row}: a model stands against itself.")
     codes = {word: code for code, word in enumerate(WINNERS)}
     outcome = np.fromiter((codes.get(word, -1) for word in winner), np.int64, len(winner))
     known = ", ".join(WINNERS)
     _refuse(outcome < 0, lambda row: f"vote {row}: winner is {winner[row - 1]!r:.60}; it must be one of {known}.")
-    return Votes(
+    votes = Votes(
         models=tuple(models),
         first=first,
         second=second,
@@ -109,6 +110,21 @@ def build_votes(
         prompt=_groups(prompt, len(outcome)),
         styles=styles,
         labels={name: np.asarray(column, dtype=object) for name, column in (labels or {}).items()},
+    )
+    return _between_two(votes) if (first == second).any() else votes
+
+
+def _between_two(votes: Votes) -> Votes:
+    """Without votes on a model against itself, and without models that have no others."""
+    left = votes.where(votes.first != votes.second)
+    models, sides = np.unique([left.first, left.second], return_inverse=True)
+    first, second = sides.reshape(2, -1)
+    return replace(
+        left,
+        models=tuple(votes.models[model] for model in models),
+        first=first,
+        second=second,
+        left_out=len(votes) - len(left),
     )
 
 

@@ -84,6 +84,8 @@ def _lines(table: Leaderboard) -> Iterator[str]:
             f"{line.votes:>5}  {line.best:>4.0%}  {more}"
         )
     yield f"{table.battles:,} votes, {table.ties:,} of them ties."
+    if table.left_out:
+        yield f"{table.left_out:,} left out: both sides were the same model."
     if table.fragility is not None:
         yield (
             f"Without {table.fragility.votes:,} of these votes {table.fragility.rival} would be first."

@@ -37,7 +37,7 @@ def export_votes(options: argparse.Namespace) -> int:
         count = write_votes(Standings(votes).rows(), options.file)
     except OSError as error:
         raise StorageError(f"{options.file} cannot be written ({error.strerror}). Choose another place.") from error
-    sys.stdout.write(f"{count:,} votes written to {options.file}.\n")
+    sys.stdout.write(f"{count:,} votes written to {options.file}.{_told(votes.on_one_model())}\n")
     return 0
 
 
@@ -49,9 +49,16 @@ def import_votes(options: argparse.Namespace) -> int:
     from playground.services import open_votes  # noqa: PLC0415
 
     settings = load_settings([])
-    ballots = read_ballots(read_table(options.file), Fingerprint(load_key(settings.data_dir)))
+    table = read_table(options.file)
+    ballots = read_ballots(table, Fingerprint(load_key(settings.data_dir)))
     fresh = open_votes(settings).add(ballots)
     sys.stdout.write(
-        f"{len(ballots):,} votes read, {fresh:,} of them new. They count where imported votes are chosen.\n"
+        f"{len(ballots):,} votes read, {fresh:,} of them new. They count where imported votes are chosen."
+        f"{_told(len(table['winner']) - len(ballots))}\n"
     )
     return 0
+
+
+def _told(left_out: int) -> str:
+    """What is said of votes on a model against itself."""
+    return f" {left_out:,} left out: both sides were the same model." if left_out else ""

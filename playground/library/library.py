@@ -60,6 +60,15 @@ class DiskUse:
         return sum(self.models.values())
 
 
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Exactly what answers under a model's name here: which files, in what precision, in which engine."""
+
+    revision: str = ""
+    precision: str = ""
+    engine: str = ""
+
+
 class Library:
     """All models of the catalogue, made ready on demand. Safe to use from many threads.
 
@@ -146,6 +155,12 @@ class Library:
             return self._equipment.plan_memory(spec)
         wanted = self._ready(spec) or next((_as_chosen(spec, choice) for choice in self._choices(spec)), None)
         return self._equipment.plan_memory(wanted) if wanted is not None else None
+
+    def identity(self, spec: ModelSpec) -> Identity:
+        """What the model is on this machine now. Looks at the disk only."""
+        ships = spec.source is None and spec.engine != AUTO
+        made = spec if ships else self._ready(spec) or spec
+        return Identity(self._shelf.revision(spec), made.precision, made.engine)
 
     def fit_together(self, specs: Sequence[ModelSpec]) -> bool:
         """Whether these models can be loaded at the same time; what nobody can tell counts as fitting."""

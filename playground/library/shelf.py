@@ -27,6 +27,10 @@ _REFS = "refs.json"
 _PLAIN = re.compile(r"[^A-Za-z0-9._-]+")
 
 
+# Beside the folders of a model that ships: the checksums of their files.
+_SUMS = "SHA256SUMS"
+
+
 @dataclass(frozen=True, slots=True)
 class Found:
     """A model's files: the folder that a loader or a converter reads, and the folder of its commit."""
@@ -78,6 +82,20 @@ class Shelf:
             return None
         variant = selection.partition(" ")[2] if source.format == "genai" else ""
         return Found(folder / variant, home, commit)
+
+    def revision(self, spec: ModelSpec) -> str:
+        """What tells these files of a model from its others: the commit, or a hash for a folder; empty without files.
+
+        That of a model that ships is made of its checksums, and so the same on every machine.
+        """
+        if spec.source is not None:
+            found = self.find(spec)
+            return found.key if found is not None else ""
+        if spec.path is None or not spec.path.is_dir():
+            return ""
+        sums = spec.path.parent / _SUMS
+        own = [line for line in _lines(sums) if line.partition("  ")[2].startswith(f"{spec.path.name}/")]
+        return hashlib.sha256("\n".join(own).encode()).hexdigest()[:40] if own else f"local-{_fingerprint(spec.path)}"
 
     def bytes_of(self, spec: ModelSpec) -> int:
         """Bytes on the disk: whole files, parts, and what was made of them."""
@@ -141,6 +159,13 @@ def free_bytes(folder: Path) -> int:
 def _files(folder: Path) -> Iterator[Path]:
     for parent, _, names in os.walk(folder, followlinks=False):
         yield from (Path(parent) / name for name in names)
+
+
+def _lines(file: Path) -> list[str]:
+    try:
+        return file.read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return []
 
 
 def _fingerprint(folder: Path) -> str:

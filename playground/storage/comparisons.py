@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, and_, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, and_, delete, func, insert, or_, select, update
 
 from playground.domain import Language, SamplingParams, new_id, utc_now
 from playground.errors import UnknownConversation
@@ -126,6 +126,19 @@ class ComparisonStore:
         for side in sides:
             by_comparison.setdefault(side["comparison_id"], []).append(side)
         return [_comparison(row, by_comparison.get(row["id"], [])) for row in rows]
+
+    def fruitless(self, mode: str) -> dict[str, int]:
+        """How many comparisons of this mode each model took part in that gave no vote, or a tainted one."""
+        without = (
+            select(conversations.c.model_id, func.count())
+            .select_from(comparisons)
+            .join(comparison_sides, comparison_sides.c.comparison_id == comparisons.c.id)
+            .join(conversations, conversations.c.id == comparison_sides.c.conversation_id)
+            .where(comparisons.c.mode == mode, or_(comparisons.c.winner.is_(None), comparisons.c.tainted))
+            .group_by(conversations.c.model_id)
+        )
+        with self._database.read() as connection:
+            return {model_id or "": count for model_id, count in connection.execute(without)}
 
     def change(self, owner: str, comparison_id: str, **values: Any) -> None:
         """Keep other values of some columns, and that the comparison changed now; acknowledged."""

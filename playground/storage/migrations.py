@@ -280,6 +280,11 @@ def m011_postgres(connection: Connection) -> None:
             _run(connection, f'ALTER TABLE "{table}" ALTER COLUMN "{column}" TYPE TEXT')
 
 
+def m012_vote_schedules(connection: Connection) -> None:
+    """Whether the models of a vote answered together or in turn; not known (empty) of earlier votes."""
+    _run(connection, "ALTER TABLE votes ADD COLUMN schedule TEXT NOT NULL DEFAULT ''")
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     m001_conversations,
     m002_decisions,
@@ -292,6 +297,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     m009_processes,
     m010_shared_counts,
     m011_postgres,
+    m012_vote_schedules,
 )
 
 

@@ -233,6 +233,7 @@ votes = Table(
     Column("session", String(32), nullable=False),
     Column("prompt_hash", String(32), nullable=False),
     Column("turns", Integer, nullable=False),
+    Column("schedule", String(16), nullable=False, server_default=""),
     Column("side_a", JSON, nullable=False),
     Column("side_b", JSON, nullable=False),
     Column("imported", Boolean, nullable=False),

@@ -23,7 +23,8 @@ class VotedSide:
     """One answer that was voted on: what made it, and figures about it.
 
     `params` are sampling parameters by name. `conversation_hash` is a keyed hash of all turns. `style` counts of the
-    newest answer, by name (None: not known); `tokens` are those of all its answers. `position` is 0 on the left.
+    newest answer, by name (None: not known); `tokens` are those of all its answers, `finish_reasons` how each ended.
+    `position` is 0 on the left. `system_prompt_hash` is keyed; empty without a system prompt.
     """
 
     revision: str = ""
@@ -34,6 +35,13 @@ class VotedSide:
     style: Mapping[str, int] | None = None
     tokens: int = 0
     position: int = 0
+    system_prompt_hash: str = ""
+    finish_reasons: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, record: Mapping[str, Any]) -> Self:
+        """From its column; votes of earlier versions lack some of it."""
+        return cls(**{**record, "finish_reasons": tuple(record.get("finish_reasons", ()))})
 
     def record(self) -> dict[str, Any]:
         """Its column."""
@@ -44,8 +52,9 @@ class VotedSide:
 class Vote:
     """One vote. `session` is a keyed hash of whose it is, `prompt_hash` one of the questions; `turns` counts those.
 
-    `mode` is the comparison's, `tainted` that a model told its name while it was blind. `comparison_id` is where it
-    can still be changed: `imported` ones, which came from a file, have none, nor have votes on sides that were changed.
+    `mode` and `schedule` are the comparison's, `tainted` that a model told its name while it was blind. `comparison_id` is
+    where it can still be changed: `imported` ones, which came from a file, have none, nor have votes on sides that were
+    changed.
     """
 
     model_a: str
@@ -59,6 +68,7 @@ class Vote:
     language: str = "en"
     category: str = ""
     turns: int = 1
+    schedule: str = ""
     side_a: VotedSide = field(default_factory=VotedSide)
     side_b: VotedSide = field(default_factory=VotedSide)
     imported: bool = False
@@ -70,7 +80,7 @@ class Vote:
     def of(cls, row: RowMapping) -> Self:
         """From its row."""
         values = {name: row[name] for name in cls.__slots__}
-        return cls(**{**values, "side_a": VotedSide(**row["side_a"]), "side_b": VotedSide(**row["side_b"])})
+        return cls(**{**values, "side_a": VotedSide.of(row["side_a"]), "side_b": VotedSide.of(row["side_b"])})
 
     def record(self) -> dict[str, Any]:
         """Its columns."""
@@ -194,6 +204,12 @@ class VoteStore:
             if len(rows) < _AT_ONCE:
                 return
             last = rows[-1].id
+
+    def on_one_model(self) -> int:
+        """How many votes are on a model against itself."""
+        alone = select(func.count()).select_from(votes).where(votes.c.model_a == votes.c.model_b)
+        with self._database.read() as connection:
+            return int(connection.scalar(alone) or 0)
 
     def state(self) -> tuple[int, datetime | None]:
         """How many votes there are, and when one was last cast or changed: the same as long as nothing changed."""

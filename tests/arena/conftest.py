@@ -19,6 +19,7 @@ from playground.catalog.catalog import Catalog
 from playground.catalog.spec import ModelSpec
 from playground.chat.service import ChatService
 from playground.engines.contract import Engine, Progress, Tokenizer
+from playground.library.library import Identity
 from playground.moderation.fingerprint import Fingerprint
 from playground.moderation.moderator import build_moderator
 from playground.storage.comparisons import ComparisonStore
@@ -32,6 +33,7 @@ from tests.catalogue import write_models
 from tests.chat.conftest import Saying
 from tests.postgres import join
 
+FINGERPRINT = Fingerprint(b"k" * 32)
 MODELS = ("quorvex-one", "zandrel-7b", "mibbart", "tolwick")
 
 
@@ -170,9 +172,10 @@ def build_hall(tmp_path: Path) -> Iterator[Callable[..., Hall]]:
             comparisons=ComparisonStore(database),
             duels=DuelStore(database),
             votes=VoteStore(database),
-            ring=Ring(catalog, lambda _: True),
+            ring=Ring(catalog, lambda _: True, room),
             memory=room,
-            fingerprint=Fingerprint(b"k" * 32),
+            identity=lambda spec: Identity(f"commit of {spec.id}", "int4", "onnx"),
+            fingerprint=FINGERPRINT,
             max_models=max_models,
             chars_per_second=speed,
         )

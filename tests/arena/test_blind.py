@@ -9,11 +9,11 @@ from itertools import pairwise
 
 import pytest
 
-from playground.arena.contract import ComparisonView, Schedule, SideRequest, TableChoice
+from playground.arena.contract import ComparisonView, Mode, Schedule, SideRequest, TableChoice
 from playground.arena.masking import MASK
-from playground.domain import Failed, Finished, FinishReason, Loading
+from playground.domain import Failed, Finished, FinishReason, Loading, SamplingParams, Usage
 from playground.errors import InvalidRequest
-from tests.arena.conftest import MODELS, Hall
+from tests.arena.conftest import FINGERPRINT, MODELS, Hall, Room
 from tests.arena.test_service import Broken
 from tests.chat.conftest import OUTPUT_ONLY, Saying
 
@@ -46,6 +46,12 @@ def identifying(view: ComparisonView) -> list[str]:
         found += ["stage" for _ in [0] if isinstance(side.stage, Loading) and side.stage.detail]
     found += [side.conversation_id for side in view.comparison.sides if side.conversation_id or side.params]
     return found
+
+
+def usages(hall: Hall, comparison_id: str, position: int) -> list[Usage]:
+    """What each answer of a side took."""
+    messages = hall.arena.view("anna", comparison_id).sides[position].messages
+    return [message.usage for message in messages if message.usage is not None]
 
 
 def watched(hall: Hall, comparison_id: str) -> list[ComparisonView]:
@@ -207,13 +213,60 @@ def test_a_vote_keeps_what_is_needed_to_judge_again_and_no_words(hall: Hall) -> 
     vote = hall.votes.of_comparison(battle.id)
     assert vote is not None
     sides = hall.arena.view("anna", battle.id).comparison.sides
-    assert (vote.model_a, vote.model_b) == (sides[0].model_id, sides[1].model_id)
-    assert (vote.mode, vote.language, vote.turns, vote.tainted) == ("blind", "vi", 2, False)
-    assert vote.side_a.style == {"length": 29, "headers": 0, "lists": 0, "bold": 0}
-    assert vote.side_a.params["temperature"] == 0.7
-    assert len({vote.session, vote.prompt_hash, vote.side_a.conversation_hash}) == 3
+    assert (vote.model_a, vote.model_b, vote.winner) == (sides[0].model_id, sides[1].model_id, "model_b")
+    assert (vote.mode, vote.schedule, vote.turns, vote.tainted) == ("blind", "together", 2, False)
+    assert (vote.language, vote.category) == ("vi", "general")
+    said = ("Xin chào, bạn có khỏe không?", "Viết hàm sắp xếp bằng python.")
+    assert vote.session == FINGERPRINT("session anna")
+    assert vote.prompt_hash == FINGERPRINT("\n\n".join(said))
+    for position, side in enumerate((vote.side_a, vote.side_b)):
+        assert (side.position, side.revision) == (position, f"commit of {sides[position].model_id}")
+        assert (side.precision, side.engine) == ("int4", "onnx")
+        assert {"temperature": 0.7, "top_p": 0.95, "top_k": 0, "max_tokens": 512}.items() <= dict(side.params).items()
+        turns = "\n\n".join(f"user: {text}\n\nassistant: {text}" for text in said)
+        assert side.conversation_hash == FINGERPRINT(turns)
+        assert side.style == {"length": 29, "headers": 0, "lists": 0, "bold": 0}
+        assert side.tokens == sum(usage.completion_tokens for usage in usages(hall, battle.id, position)) > 0
+        assert (side.finish_reasons, side.system_prompt_hash) == (("stop", "stop"), "")
     row = repr(vote)
     assert not [word for word in ("anna", "python", "chào") if word in row]
+
+
+def test_a_vote_tells_settings_system_prompts_and_how_answers_ended(build_hall: Callable[..., Hall]) -> None:
+    hall = build_hall(max_models=1)
+    short = SideRequest(MODELS[1], SamplingParams(temperature=0.0, max_tokens=2, seed=7), "Be brief.")
+    comparison = hall.arena.start("anna", Mode.NAMED, [SideRequest(MODELS[0]), short], "vi")
+    hall.answered(comparison, "One two three four.")
+    hall.arena.vote("anna", comparison.id, "model_a")
+    vote = hall.votes.of_comparison(comparison.id)
+    assert vote is not None
+    assert (vote.schedule, vote.mode, vote.language) == ("in_turn", "named", "en")
+    assert (vote.side_a.finish_reasons, vote.side_b.finish_reasons) == (("stop",), ("length",))
+    assert {"temperature": 0.0, "max_tokens": 2, "seed": 7}.items() <= dict(vote.side_b.params).items()
+    assert vote.side_a.system_prompt_hash == ""
+    assert vote.side_b.system_prompt_hash == FINGERPRINT("system prompt Be brief.")
+    (row,) = hall.arena.standings.rows()
+    assert (row["schedule"], row["finish_reasons_b"], row["revision_b"]) == (
+        "in_turn",
+        "length",
+        "commit of zandrel-7b",
+    )
+    assert len(row["system_prompt_hash_b"]) == 32
+    assert row["system_prompt_hash_b"] != vote.side_b.system_prompt_hash
+
+
+def test_models_that_cannot_answer_do_not_stop_blind_battles(build_hall: Callable[..., Hall]) -> None:
+    """One fits not into memory, and one always fails: the first is never drawn, the second not for ever."""
+    hall = build_hall({MODELS[0]: Broken()}, room=Room(refused=MODELS[3]))
+    drawn = []
+    for _ in range(40):
+        battle = hall.blind()
+        drawn.append({side.model_id for side in hall.comparisons.get("anna", battle.id).sides})
+        if hall.answered(battle).may_vote:
+            hall.arena.vote("anna", battle.id, "tie")
+    assert not [pair for pair in drawn if MODELS[3] in pair]
+    assert sum(MODELS[0] in pair for pair in drawn[-20:]) < 10
+    assert hall.comparisons.fruitless("blind")[MODELS[0]] == sum(MODELS[0] in pair for pair in drawn)
 
 
 def test_two_browsers_vote_at_the_same_time(hall: Hall) -> None:

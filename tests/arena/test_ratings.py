@@ -86,13 +86,22 @@ def test_more_ties_do_not_move_ratings_that_count_them_apart() -> None:
 @pytest.mark.parametrize(
     ("columns", "sentence"),
     [
-        ((["a"], ["a"], ["model_a"]), "vote 1: a model stands against itself"),
         ((["a", "a"], ["b", "b"], ["model_a", "draw"]), "vote 2: winner is 'draw'"),
     ],
 )
 def test_wrong_votes_are_named(columns: tuple[list[str], list[str], list[str]], sentence: str) -> None:
     with pytest.raises(InvalidRequest, match=sentence):
         build_votes(*columns)
+
+
+def test_votes_on_a_model_against_itself_are_left_out() -> None:
+    columns = (["a", "b", "d", "c"], ["a", "c", "d", "a"], ["model_a", "tie", "model_b", "model_b"])
+    votes = build_votes(*columns, session=["s", "t", "u", "t"], labels={"language": ["en", "vi", "en", "en"]})
+    assert (votes.models, len(votes), votes.left_out) == (("a", "b", "c"), 2, 2)
+    assert (votes.first.tolist(), votes.second.tolist(), votes.winner.tolist()) == ([1, 2], [2, 0], [2, 1])
+    assert votes.session[0] == votes.session[1]
+    assert list(votes.labels["language"]) == ["vi", "en"]
+    assert len(build_votes(["a"], ["a"], ["tie"])) == 0
 
 
 def test_unknown_tie_rule_lists_what_there_is() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Iterator
 from pathlib import Path
@@ -54,6 +55,15 @@ def test_a_blind_battle_between_the_models_that_ship(services: Services) -> None
     drawn = {side.model_id for side in told.sides}
     assert len(drawn) == 2
     assert drawn <= {"pip", "fable", "pip-int4", "pip-fp32"}
+    (row,) = [row for row in services.arena.standings.rows() if row["mode"] == "blind"]
+    for letter in "ab":
+        path = services.catalog.get(row[f"model_{letter}"]).path
+        assert path is not None
+        sums = (path.parent / "SHA256SUMS").read_text(encoding="utf-8").splitlines()
+        own = "\n".join(line for line in sums if f" {path.name}/" in line)
+        assert row[f"revision_{letter}"] == hashlib.sha256(own.encode()).hexdigest()[:40]
+        assert (row[f"precision_{letter}"], row[f"engine_{letter}"]) == (path.name, "onnx")
+    assert (row["language"], row["schedule"]) == ("vi", battle.schedule)
 
 
 def test_models_read_each_other_s_answers(services: Services) -> None:

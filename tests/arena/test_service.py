@@ -192,6 +192,12 @@ def test_the_same_model_with_other_settings(hall: Hall) -> None:
     view = hall.answered(comparison, "One two three four.")
     assert [side.messages[-1].content for side in view.sides] == ["One two three four.", "One two "]
     assert view.comparison.sides[1].system_prompt == "Be brief."
+    assert not view.may_vote
+    with pytest.raises(InvalidRequest, match="the same model, so there is nothing to rate"):
+        hall.arena.vote("anna", comparison.id, "model_a")
+    assert list(hall.votes.every()) == []
+    hall.arena.change_side("anna", comparison.id, 1, SideRequest(MODELS[1]))
+    assert hall.answered(comparison, "And now?").may_vote
     with pytest.raises(InvalidRequest, match="safety check"):
         hall.arena.start("anna", Mode.NAMED, [sides[0], SideRequest(MODELS[1], None, "You fucking cunt")], "en")
 

@@ -19,6 +19,7 @@ from playground.arena.style import Style, compare_styles, scale_styles
 from playground.arena.vote_files import read_table, read_votes, write_votes
 from playground.arena.votes import WINNERS, build_votes
 from playground.domain import utc_now
+from playground.errors import InvalidRequest
 from playground.storage.database import Database
 from playground.storage.migrations import migrate
 from playground.storage.votes import Vote, VotedSide, VoteStore
@@ -186,3 +187,50 @@ def test_own_votes_and_imported_ones_go_into_one_file(store: VoteStore, tmp_path
     assert len(read_votes(path)) == 13
     table = read_table(path)
     assert [length in (None, "") for length in table["length_a"]].count(True) == 1
+
+
+def test_votes_on_a_model_against_itself_count_for_nothing_and_are_told(store: VoteStore, tmp_path: Path) -> None:
+    votes = cast(store, ballots(30))
+    alone = replace(votes[0], id="x" * 32, comparison_id="x" * 32, model_a="strong", model_b="strong")
+    store.cast(alone)
+    store.cast(replace(alone, id="y" * 32, comparison_id="y" * 32, model_a="nobody", model_b="nobody"))
+    standings = Standings(store)
+    kept = standings.votes(TableChoice())
+    assert kept is not None
+    assert (len(kept), kept.left_out, kept.models) == (30, 2, ("middle", "strong", "weak"))
+    assert sum(standings.kinds().values()) == 30
+    assert store.on_one_model() == 2
+    table = standings.leaderboard(TableChoice())
+    assert (table.battles, table.left_out) == (30, 2)
+    assert table.standings == build_leaderboard(replace(kept, left_out=0)).standings
+    path = tmp_path / "votes.csv"
+    assert write_votes(standings.rows(), path) == 30
+    assert read_votes(path).left_out == 0
+    store.cast(replace(alone, model_b="weak"))  # a changed mind about another pair
+    assert sum(standings.kinds().values()) == 31
+
+
+def test_the_table_of_one_category_and_one_language(store: VoteStore) -> None:
+    """One model wins what is asked about code in English, and loses everything else."""
+    kinds = [("en", "code"), ("en", "general"), ("vi", "code"), ("vi", "maths")] * 10
+    for at, (language, category) in enumerate(kinds):
+        winner = "model_a" if (language, category) == ("en", "code") else "model_b"
+        store.cast(
+            Vote(
+                model_a="coder", model_b="talker", winner=winner, mode="blind", comparison_id=f"{at:032x}", session="s",
+                prompt_hash=f"{at}", language=language, category=category,
+            )
+        )  # fmt: skip
+    standings = Standings(store)
+
+    def first(**choice: str) -> tuple[str, int]:
+        table = standings.leaderboard(TableChoice(**choice))  # type: ignore[arg-type]
+        return table.standings[0].model, table.battles
+
+    assert first() == ("talker", 40)
+    assert first(language="en", category="code") == ("coder", 10)
+    assert first(language="vi", category="code") == ("talker", 10)
+    assert first(category="general") == ("talker", 10)
+    assert first(language="vi") == ("talker", 20)
+    with pytest.raises(InvalidRequest, match="no votes"):
+        standings.leaderboard(TableChoice(language="en", category="maths"))

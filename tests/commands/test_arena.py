@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 
 from playground.commands.program import main
+from playground.config import load_settings
+from playground.services import open_votes
+from playground.storage.votes import Vote
 
 STYLES = ",".join(f"{name}_{side}" for side in "ab" for name in ("length", "headers", "lists", "bold"))
 VOTES = f"""model_a,model_b,winner,judge,question_id,language,{STYLES}
@@ -57,6 +60,21 @@ def test_imported_votes_are_kept_once_rated_and_exported(
     assert told == kept
     assert b"ann" not in out.read_bytes()
     assert output(capsys, "export", votes.with_name("out.xls"))[0] == 2
+
+
+def test_votes_on_a_model_against_itself_are_left_out_and_told(votes: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    odd = votes.with_name("odd.csv")
+    odd.write_text(VOTES + "a,a,model_a,ann,q4,English,10,0,0,0,25,0,0,0\n", encoding="utf-8")
+    told = "1 left out: both sides were the same model."
+    assert told in output(capsys, "ratings", "--votes", odd)[1]
+    status, said, _ = output(capsys, "import", odd)
+    assert (status, said) == (
+        0, f"4 votes read, 4 of them new. They count where imported votes are chosen. {told}\n"
+    )  # fmt: skip
+    assert told not in output(capsys, "export", votes.with_name("out.csv"))[1]
+    store = open_votes(load_settings([]))
+    store.cast(Vote(model_a="a", model_b="a", winner="tie", mode="named", session="s", prompt_hash="p"))
+    assert output(capsys, "export", votes.with_name("out.csv"))[1].endswith(f"out.csv. {told}\n")
 
 
 def test_a_batch_of_questions_to_the_models_that_ship(

@@ -151,7 +151,7 @@ EXITS = (
             "listener:arena .*",
             r"route:\w+ /arena/\{language\}/(|config/?|gradio_api/(run|queue)/.*)",
             r"route:GET /arena/comparisons/\{name\}",
-            r"route:GET /arena/votes/\{kind\}\.csv",
+            r"route:GET /arena/votes/\{name\}",
         ),
         page=True,
     ),
@@ -205,7 +205,8 @@ WORDLESS_COLUMNS = {
     "comparisons": "id owner mode schedule language winner batch",
     "duels": "id models",
     "comparison_sides": "comparison_id conversation_id",
-    "votes": "id comparison_id mode model_a model_b winner language category session prompt_hash side_a side_b",
+    "votes": "id comparison_id mode model_a model_b winner language category session prompt_hash schedule"
+    " side_a side_b",
     "messages": "id conversation_id parent_id role model_id finish_reason usage timings verdicts error",
     "decisions": "id verdict_id conversation_id direction action category detector version policy language model_id"
     " degraded owner shadow text_hash",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import threading
 from dataclasses import replace
@@ -24,7 +25,7 @@ from playground.errors import (
     RefusedRepository,
     UnknownModel,
 )
-from playground.library.library import Library, ModelState
+from playground.library.library import Identity, Library, ModelState
 from tests.hub_stand_in import Fault, HubStandIn
 from tests.library.conftest import Converting, LibraryFactory, Unloading, spec_of
 from tests.library.models import checkpoint, genai, noise
@@ -47,6 +48,32 @@ def test_what_ships_passes_straight_through(make_library: LibraryFactory, hub: H
         library.remove(shipped)
     with pytest.raises(InvalidRequest, match="needs no download"):
         library.pull(shipped)
+
+
+def test_what_ships_is_told_apart_by_its_checksums(make_library: LibraryFactory, tmp_path: Path) -> None:
+    folder = tmp_path / "model" / "int8"
+    folder.mkdir(parents=True)
+    shipped = spec_of(engine="onnx", source=None, path=folder, precision="int8", model_id="pip")
+    library = make_library(shipped)
+    assert library.identity(shipped).revision.startswith("local-")
+    sums = tmp_path / "model" / "SHA256SUMS"
+    seen = []
+    for model, other in (("a", "x"), ("b", "x"), ("b", "y")):
+        sums.write_text(f"{model * 64}  int8/model.onnx\n{other * 64}  int4/model.onnx\n", encoding="utf-8")
+        seen.append(library.identity(shipped))
+    assert seen[0] == Identity(hashlib.sha256(f"{'a' * 64}  int8/model.onnx".encode()).hexdigest()[:40], "int8", "onnx")
+    assert seen[0].revision != seen[1].revision == seen[2].revision
+    assert library.identity(replace(shipped, engine="remote", path=None, precision="")) == Identity("", "", "remote")
+
+
+def test_what_was_fetched_is_told_apart_by_its_commit(make_library: LibraryFactory, hub: HubStandIn) -> None:
+    repo = hub.add("o/m", checkpoint())
+    library = make_library(SPEC)
+    assert library.identity(SPEC) == Identity("", "", AUTO)
+    ready(library)
+    assert SPEC.source is not None
+    assert SPEC.source.revision == "main"
+    assert library.identity(SPEC) == Identity(repo.commit, "int4", "onnx")
 
 
 class Listening(list[Loading | Queued]):

@@ -229,6 +229,8 @@ def _sentences(board: Leaderboard, name_of: Callable[[str], str], words: Words) 
         said.append(words("board.fragile", count=count, share=share, rival=rival))
     elif board.fragility is not None:
         said.append(words("board.firm"))
+    if board.left_out:
+        said.append(words("board.left_out", count=words.number(board.left_out)))
     for feature, weight in zip(FEATURES, board.coefficients, strict=False):
         if abs(weight) >= SHOWN_STYLES:
             way = "more" if weight > 0 else "less"

@@ -38,7 +38,8 @@ class Seat:
 class Ballot:
     """The vote. `open` when it can be cast; `chosen` is the button's name of the vote that was; `result` tells it.
 
-    `hint` says what has to happen before it can be cast.
+    `hint` says what has to happen before it can be cast; `closed` why there is nothing to vote on, and then there are no
+    buttons.
     """
 
     shown: bool
@@ -47,6 +48,7 @@ class Ballot:
     result: str = ""
     note: str = ""
     hint: str = ""
+    closed: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +157,8 @@ def _plan(schedule: Schedule, words: Words, *, blind: bool) -> str:
 def _ballot(view: ArenaView, shown: ComparisonView | None, cards: tuple[SideCard, ...], words: Words) -> Ballot:
     if shown is None or len(shown.sides) != LEAST_SIDES or not any(side.messages for side in shown.sides):
         return Ballot(shown=False)
+    if shown.comparison.one_model:
+        return Ballot(shown=True, closed=words("arena.one_model"))
     winner = shown.comparison.winner
     chosen = next((name for name, value in WINNERS.items() if value == winner), "")
     first, second = (card.name for card in cards)

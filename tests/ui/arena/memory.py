@@ -149,7 +149,9 @@ class MemoryArena:
         version = sum(len(message.content) for side in sides for message in side.messages) + len(sides)
         version += 1000 * sum(not side.running for side in sides) + (10**6 if comparison.winner else 0)
         done = not any(side.running for side in sides) and all(side.messages for side in sides)
-        return ComparisonView(comparison, sides, version, may_vote=done and len(sides) == 2)
+        return ComparisonView(
+            comparison, sides, version, may_vote=done and len(sides) == 2 and not comparison.one_model
+        )
 
     def _side(self, comparison: Comparison, side: Side, *, blind: bool) -> SideView:
         key = (comparison.id, side.position)

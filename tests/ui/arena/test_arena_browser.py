@@ -168,7 +168,7 @@ def test_two_people_vote_at_the_same_time_and_the_table_counts_both(
         assert "2 votes on 2 models" in first.page.locator(".board-head").inner_text()
         assert first.page.locator(".plot circle").count() == 2
         with first.page.expect_download() as download:
-            first.page.click("#votes-download")
+            first.page.click("#votes-csv")
         download.value.save_as(tmp_path / "votes.csv")
         rows = (tmp_path / "votes.csv").read_text(encoding="utf-8").splitlines()
         assert (rows[0].split(",")[:3], len(rows)) == (["model_a", "model_b", "winner"], 3)
@@ -268,6 +268,8 @@ def test_notices_of_earlier_turns_stay_and_mistakes_are_reported(browser: Browse
         tab.write("Write to zoe.quinn@zq.example, please.")
         finished(tab)
         tab.page.wait_for_selector("#foot-0 .notice-redacted")
+        assert "the same model" in tab.page.inner_text(".no-votes")
+        assert tab.page.locator(".vote").count() == 0
         tab.write("Thank you.")
         tab.page.wait_for_function("document.querySelectorAll('#chat-1 .bot-row').length === 2")
         finished(tab)

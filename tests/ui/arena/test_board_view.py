@@ -79,6 +79,14 @@ def test_fewer_votes_in_one_language(book: MemoryBook, words: Words) -> None:
     assert drawn(book, load_words("vi")).summary.startswith("240 phiếu")
 
 
+def test_votes_left_out_are_told(book: MemoryBook, words: Words) -> None:
+    row = {"model_a": "weak", "model_b": "weak", "winner": "tie", "language": "en", "mode": "blind"}
+    book.kept["alone"] = row
+    board = drawn(book, words)
+    assert board.summary.startswith("240 votes")
+    assert "Votes left out because both sides were the same model: 1." in board.sentences
+
+
 @pytest.mark.parametrize(
     ("row", "kind"),
     [

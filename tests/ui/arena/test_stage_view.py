@@ -15,6 +15,7 @@ from playground.domain import (
     Direction,
     Failed,
     FinishReason,
+    Language,
     Loading,
     Message,
     Stage,
@@ -26,7 +27,7 @@ from playground.ui.arena.compare_view import ArenaView
 from playground.ui.arena.side_view import side_notices, side_pulse, side_turns
 from playground.ui.arena.stage_view import StageView, foresee, stage_view
 from playground.ui.message_view import chat_messages
-from playground.ui.words import Words
+from playground.ui.words import Words, load_words
 from tests.ui.arena.memory import MemoryArena
 
 OWNER = "0" * 32
@@ -160,10 +161,19 @@ def test_names_and_figures_come_with_the_vote(catalog: Catalog, words: Words) ->
 
 
 def test_the_ballot_opens_when_both_have_finished(catalog: Catalog, words: Words) -> None:
-    running = drawn(seen(side(), side(1, running=True)), catalog, words)
+    running = drawn(seen(side(), side(1, model_id="echo", running=True)), catalog, words)
     assert (running.ballot.shown, running.ballot.open, running.busy) == (True, False, True)
-    assert drawn(seen(side(), side(1)), catalog, words).ballot.open
+    assert drawn(seen(side(), side(1, model_id="echo")), catalog, words).ballot.open
     assert not drawn(seen(side(), side(1), side(2)), catalog, words).ballot.shown
+
+
+@pytest.mark.parametrize(("language", "said"), [("en", "the same model"), ("vi", "cùng một mô hình")])
+def test_a_model_beside_itself_has_no_ballot_and_says_why(catalog: Catalog, language: Language, said: str) -> None:
+    ballot = drawn(seen(side(), side(1)), catalog, load_words(language)).ballot
+    assert (ballot.shown, ballot.open, ballot.result) == (True, False, "")
+    assert said in ballot.closed
+    blind = drawn(seen(side(), side(1), mode=Mode.BLIND), catalog, load_words(language)).ballot
+    assert (blind.open, blind.closed) == (True, "")
 
 
 @pytest.mark.parametrize(("schedule", "part"), [(Schedule.TOGETHER, "together"), (Schedule.IN_TURN, "one after")])

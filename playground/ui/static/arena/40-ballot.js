@@ -44,6 +44,7 @@
     const { ballot } = state.value;
     const had = state.frame.contains(document.activeElement) ? document.activeElement.className : null;
     if (!ballot.shown) return state.frame.replaceChildren();
+    if (ballot.closed) return state.frame.replaceChildren(el("p", "no-votes", ballot.closed));
     const row = el("div", "votes", ...CHOICES.map(choice));
     row.setAttribute("role", "group");
     row.setAttribute("aria-label", word("arena.vote"));
