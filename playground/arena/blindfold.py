@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 
 from playground.arena.contract import Comparison, Side, SideView
-from playground.arena.masking import Masked, mask
+from playground.arena.masking import mask
+from playground.arena.thoughts import without_thoughts
 from playground.domain import (
     Blocked,
     Failed,
@@ -23,41 +24,30 @@ from playground.errors import EngineError
 _SENTENCE = "This side could not answer. Ask again, or start another battle."
 
 
-@dataclass(frozen=True, slots=True)
-class Covered:
-    """A side with masked texts, not yet cut to the common pace. `hidden`: a name had to be covered."""
-
-    view: SideView
-    hidden: bool
-
-    @property
-    def length(self) -> int:
-        """Characters of the newest answer."""
-        return len(self.view.messages[-1].content) if self.view.messages else 0
-
-
-def cover(side: SideView, names: frozenset[str]) -> Covered:
-    """A side without names and figures; its newest answer is whole as far as it is released."""
-    hidden = False
+def cover(side: SideView, names: frozenset[str]) -> SideView:
+    """A side without names, thoughts and figures; its newest answer is whole as far as it is released."""
     shown: list[Message] = []
     for number, message in enumerate(side.messages):
         if message.role == "user":
             shown.append(replace(message, model_id=None, verdicts=_blank_all(message.verdicts)))
             continue
         complete = not (side.running and number == len(side.messages) - 1)
-        masked = (_masked_whole if complete else _masked_part)(message.content, names)
-        hidden = hidden or masked.hidden
-        shown.append(_anonymous(message, masked.text))
-    return Covered(SideView(side.position, "", tuple(shown), side.running, None, _blank_end(side.end)), hidden)
+        shown.append(_anonymous(message, (_masked_whole if complete else _masked_part)(message.content, names)))
+    return SideView(side.position, "", tuple(shown), side.running, None, _blank_end(side.end))
 
 
-def uncover_in_step(sides: Sequence[Covered], shown: int, *, settled: bool) -> tuple[SideView, ...]:
+def covered_length(side: SideView) -> int:
+    """Characters of the newest answer."""
+    return len(side.messages[-1].content) if side.messages else 0
+
+
+def uncover_in_step(sides: Sequence[SideView], shown: int, *, settled: bool) -> tuple[SideView, ...]:
     """The sides cut to the common pace. Until they are `settled`, all seem to be writing, and none has ended."""
     if settled:
-        return tuple(side.view for side in sides)
+        return tuple(sides)
     stage = Loading(Stage.LOADING) if shown == 0 else None
     return tuple(
-        replace(side.view, messages=_cut(side.view.messages, shown), running=True, stage=stage, end=None)
+        replace(side, messages=_cut(side.messages, shown), running=True, stage=stage, end=None)
         for side in sides
     )
 
@@ -69,12 +59,12 @@ def cover_comparison(comparison: Comparison) -> Comparison:
 
 
 @lru_cache(maxsize=256)
-def _masked_whole(text: str, names: frozenset[str]) -> Masked:
-    return mask(text, names, complete=True)
+def _masked_whole(text: str, names: frozenset[str]) -> str:
+    return mask(without_thoughts(text, complete=True), names, complete=True)
 
 
-def _masked_part(text: str, names: frozenset[str]) -> Masked:
-    return mask(text, names, complete=False)
+def _masked_part(text: str, names: frozenset[str]) -> str:
+    return mask(without_thoughts(text, complete=False), names, complete=False)
 
 
 def _cut(messages: tuple[Message, ...], shown: int) -> tuple[Message, ...]:

@@ -71,7 +71,7 @@ class Side:
 class Comparison:
     """Several models asked the same. `winner` is the vote (None: not yet); blind ones are `revealed` by it.
 
-    `tainted`: a model named itself, or came close to it, while the battle was blind; the vote is kept apart.
+    `tainted`: an answer, as it was shown blind, gave a model of the pair away; the vote is kept apart.
     """
 
     owner: str

@@ -7,6 +7,7 @@ import tomllib
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from playground.catalog.spec import ModelSpec
 from playground.text import fold
@@ -17,8 +18,13 @@ _SHORTEST = 3
 
 
 @cache
+def _lists() -> dict[str, Any]:
+    return tomllib.loads(_FILE.read_text(encoding="utf-8"))
+
+
+@cache
 def _listed(kind: str) -> frozenset[str]:
-    return frozenset(tomllib.loads(_FILE.read_text(encoding="utf-8"))[kind])
+    return frozenset(_lists()[kind])
 
 
 def names_of(spec: ModelSpec) -> set[str]:
@@ -29,11 +35,27 @@ def names_of(spec: ModelSpec) -> set[str]:
     return {part for part in parts if len(part) >= _SHORTEST} - _listed("plain")
 
 
+def telling_names(spec: ModelSpec) -> set[str]:
+    """`names_of`, with what else its maker is called."""
+    own = names_of(spec)
+    return own | {maker for name in own for maker in _lists()["makers"].get(name, ())}
+
+
 def field_names(specs: Iterable[ModelSpec]) -> frozenset[str]:
-    """The names that are hidden in every blind battle: of the whole catalogue and of the field."""
-    return (frozenset(name for spec in specs for name in names_of(spec)) | _listed("known")) - _listed("everyday")
+    """The names that are hidden in every blind battle, whoever answers: of the whole catalogue and of the field."""
+    return (frozenset(name for spec in specs for name in names_of(spec)) | _listed("known")) - _listed("companies")
 
 
 def is_everyday(name: str) -> bool:
     """Whether a name is also a word of everyday language, or part of one."""
     return name in _listed("everyday")
+
+
+def is_company(name: str) -> bool:
+    """Whether a name is that of a maker whom people talk about anyway."""
+    return name in _listed("companies")
+
+
+def spoken(letter: str) -> tuple[str, ...]:
+    """What a letter is called when a name is spelled out."""
+    return tuple(_lists()["spoken"].get(letter, ()))

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from playground.arena.battles import Memory
-from playground.arena.blindfold import cover, cover_comparison, uncover_in_step
+from playground.arena.blindfold import cover, cover_comparison, covered_length, uncover_in_step
 from playground.arena.contract import Comparison, ComparisonView, Mode, Schedule, Side, SideView, Winner
+from playground.arena.leaks import gives_away
 from playground.arena.live import Live, turns
-from playground.arena.names import field_names, names_of
+from playground.arena.names import field_names, telling_names
 from playground.catalog.catalog import Catalog
 from playground.storage.comparisons import KeptComparison
 from playground.storage.votes import VoteStore
@@ -31,9 +31,10 @@ class Sight:
         """The sides with everything about them."""
         return [live.side(position, self._memory.taken) for position in range(len(live.kept.sides))]
 
-    def _names(self, kept: KeptComparison) -> frozenset[str]:
-        own = {name for side in kept.sides for name in names_of(self._catalog.get(side.model_id))}
-        return field_names(self._catalog) | own
+    def _cover(self, sides: Sequence[SideView]) -> list[SideView]:
+        """The sides with names hidden: the same names whoever answers."""
+        names = field_names(self._catalog)
+        return [cover(side, names) for side in sides]
 
     def view(self, live: Live) -> ComparisonView:
         """As it may be shown right now."""
@@ -41,12 +42,10 @@ class Sight:
         comparison = comparison_of(live.kept)
         settled, shown = True, tuple(sides)
         if is_blind(live.kept):
-            names = self._names(live.kept)
-            covered = [cover(side, names) for side in sides]
-            tainted = comparison.tainted or any(side.hidden for side in covered)
-            comparison = cover_comparison(replace(comparison, tainted=tainted))
+            covered = self._cover(sides)
+            comparison = cover_comparison(comparison)
             pace, settled = live.pace(
-                [side.length for side in covered], [not side.running for side in sides], self._speed
+                [covered_length(side) for side in covered], [not side.running for side in sides], self._speed
             )
             shown = uncover_in_step(covered, pace, settled=settled)
         may_vote = settled and live.refused is None and self._may_vote(live, sides)
@@ -65,11 +64,16 @@ class Sight:
         return vote is None or vote.turns == turns(sides[0].messages)
 
     def tainted(self, live: Live) -> bool:
-        """Whether a name has to be hidden in an answer of a battle that is, or was, blind."""
+        """Whether an answer of a battle that is, or was, blind gives one of its two models away as it was shown."""
         if live.kept.tainted or live.kept.mode == Mode.NAMED:
             return live.kept.tainted
-        names = self._names(live.kept)
-        return any(cover(side, names).hidden for side in self.open_sides(live))
+        names = {name for side in live.kept.sides for name in telling_names(self._catalog.get(side.model_id))}
+        return any(gives_away(_shown_words(side), names) for side in self._cover(self.open_sides(live)))
+
+
+def _shown_words(side: SideView) -> str:
+    """All answers of a side, one below the other."""
+    return "\n".join(message.content for message in side.messages if message.role == "assistant")
 
 
 def is_blind(kept: KeptComparison) -> bool:

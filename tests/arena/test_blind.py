@@ -63,7 +63,7 @@ def watched(hall: Hall, comparison_id: str) -> list[ComparisonView]:
 
 
 @pytest.mark.parametrize("says", SAYINGS)
-@pytest.mark.parametrize("piece", [1, 3])
+@pytest.mark.parametrize("piece", [1, 2, 3, 7])
 def test_a_model_that_says_its_name_stays_unknown_until_the_vote(
     build_hall: Callable[..., Hall], says: str, piece: int
 ) -> None:
@@ -78,7 +78,6 @@ def test_a_model_that_says_its_name_stays_unknown_until_the_vote(
     assert not [found for view in views for found in identifying(view)]
     last = views[-1]
     assert last.may_vote
-    assert last.comparison.tainted
     assert all(MASK in side.messages[-1].content for side in last.sides)
     assert not [found for one in hall.arena.listed("anna") for found in MODELS if found in repr(one)]
     told = hall.arena.vote("anna", battle.id, "tie")
@@ -87,7 +86,7 @@ def test_a_model_that_says_its_name_stays_unknown_until_the_vote(
     assert all(side.tokens and side.messages[-1].reasoning for side in told.sides)
     kept = hall.votes.of_comparison(battle.id)
     assert kept is not None
-    assert kept.tainted
+    assert not kept.tainted, "what was hidden well does not keep a vote from the table"
 
 
 def growing(views: Sequence[ComparisonView]) -> None:
