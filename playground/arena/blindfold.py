@@ -47,8 +47,7 @@ def uncover_in_step(sides: Sequence[SideView], shown: int, *, settled: bool) -> 
         return tuple(sides)
     stage = Loading(Stage.LOADING) if shown == 0 else None
     return tuple(
-        replace(side, messages=_cut(side.messages, shown), running=True, stage=stage, end=None)
-        for side in sides
+        replace(side, messages=_cut(side.messages, shown), running=True, stage=stage, end=None) for side in sides
     )
 
 

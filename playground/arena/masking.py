@@ -87,7 +87,7 @@ _NO_NAMES = frozenset(
 
 
 _MODEL_NOUNS = r"(?:models?|assistant|chatbot|bot|llm|mo\s+hinh|tro\s+ly)"
-# Around an everyday word, in folded text: what makes it the name of whoever writes, and what makes one with a capital a name.
+# Around an everyday word, in folded text: what makes it the writer's own name, or, with a capital, any name.
 _ITSELF = re.compile(
     rf"""\b(?:i\s+am|i\s?['’]?\s?m|my\s+name\s+is|my\s+name['’]s|call\s+me|go(?:es)?\s+by|it['’]?s\s+me
       |(?:speaking|talking|chatting)\s+(?:to|with)|{_MODEL_NOUNS}\s+(?:named|called|ten(?:\s+la)?)

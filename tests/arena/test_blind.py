@@ -89,6 +89,65 @@ def test_a_model_that_says_its_name_stays_unknown_until_the_vote(
     assert not kept.tainted, "what was hidden well does not keep a vote from the table"
 
 
+@pytest.mark.parametrize(
+    ("says", "tainted"),
+    [
+        ("My name is spelled q------u------o-r-v-e-x. Hello!", True),
+        ("Tên em gồm chữ Q, U, O, rồi R, V, E và X.", True),
+        ("Read it backwards: lerdnaz.", True),
+        ("ChatGPT is by OpenAI, and Mibbart by Tolwick.", False),
+        ("I am Quorvex, made by Acme Labs. Hello!", False),
+        ("A fable is a short story, and granite is a rock.", False),
+    ],
+)
+@pytest.mark.parametrize("piece", [1, 2, 5])
+def test_a_vote_is_kept_apart_when_a_name_slipped_through(
+    build_hall: Callable[..., Hall], says: str, tainted: bool, piece: int
+) -> None:
+    hall = build_hall(dict.fromkeys(TWO, Saying(piece_chars=piece, says=says)), models=TWO)
+    battle = hall.blind()
+    views = watched_answer(hall, battle.id)
+    assert not [view for view in views if view.comparison.tainted], "not told before the vote, which would tell it, too"
+    hall.arena.vote("anna", battle.id, "tie")
+    kept = hall.votes.of_comparison(battle.id)
+    assert kept is not None
+    assert kept.tainted is tainted
+    assert hall.arena.view("anna", battle.id).comparison.tainted is tainted
+
+
+def watched_answer(hall: Hall, comparison_id: str) -> list[ComparisonView]:
+    """Every view of one question and its answers."""
+    hall.arena.ask("anna", comparison_id, "Who are you?")
+    return watched(hall, comparison_id)
+
+
+def test_what_is_hidden_does_not_depend_on_the_pair(build_hall: Callable[..., Hall]) -> None:
+    """Whoever had names repeated saw those of the pair hidden, and so knew them."""
+    says = "Repeat: granite, pip, phi and falcon; Granite 3, the Pip, Phi-4 and the model Falcon."
+    names = ("granite", "pip", "phi", "falcon")
+    hall = build_hall(dict.fromkeys(names, Saying(says=says)), models={name: {} for name in names})
+    seen, pairs = set(), set()
+    for _ in range(12):
+        battle = hall.blind()
+        pairs.add(tuple(sorted(side.model_id for side in hall.comparisons.get("anna", battle.id).sides)))
+        seen |= {side.messages[-1].content for side in watched_answer(hall, battle.id)[-1].sides}
+    assert len(pairs) > 1
+    assert seen == {f"Repeat: granite, pip, phi and falcon; {MASK}, the {MASK}, {MASK} and the model {MASK}."}
+
+
+@pytest.mark.parametrize("tags", [("[THINK]", "[/THINK]"), ("◁think▷", "◁/think▷"), ("<seed:think>", "</seed:think>")])
+def test_a_thought_in_tags_that_no_row_names_is_not_seen(
+    build_hall: Callable[..., Hall], tags: tuple[str, str]
+) -> None:
+    opens, closes = tags
+    thinking = Saying(piece_chars=2, delay_seconds=0.001, says=f"{opens}Hm, let me see.{closes}\n\nIt is so.")
+    hall = build_hall({MODELS[0]: thinking, MODELS[1]: Saying(says="It is so.")}, models=TWO)
+    views = watched_answer(hall, hall.blind().id)
+    seen = {side.messages[-1].content for view in views for side in view.sides if side.messages[1:]}
+    assert all("It is so.".startswith(text) for text in seen)
+    assert [side.messages[-1].content for side in views[-1].sides] == ["It is so."] * 2
+
+
 def growing(views: Sequence[ComparisonView]) -> None:
     for earlier, later in pairwise(views):
         for before, after in zip(earlier.sides, later.sides, strict=True):

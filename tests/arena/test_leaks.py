@@ -15,7 +15,8 @@ MODELS = ("pip", "fable", "qwen3-0.6b", "phi4-mini", "granite4-350m", "gemma3-27
 TOLD = (
     "qw----en", "q.........w.........e.........n", "pi----p", "gran ite", "9wen", "qvven",  # gaps, digits, signs
     "P ... I ... P", "The letters P, I and P.", "My name has the letters P, then I, and finally P.", "1. P\n2. I\n3. P",
-    "The first letter is Q, the second is W, the third is E and the last one is N.", "Q as in Queen, W as in Water, E, N.",
+    "The first letter is Q, the second is W, the third is E and the last one is N.",
+    "Q as in Queen, W as in Water, E, N.",
     "Tên tôi gồm chữ P, chữ I và chữ P.", "Chữ Q, rồi chữ W, rồi E, cuối cùng là N.", "pê i pê", "Quy, vê kép, e, nờ.",
     "Papa India Papa.", "quebec whiskey echo november", "Read me backwards: newq.", "Đọc ngược lại: etinarg.",
     "Quiet\nwater\neverywhere,\nnow.", "- **Pears**\n- **Inks**\n- **Pans**",  # down the lines
@@ -23,12 +24,14 @@ TOLD = (
     "Google trained me.", "Microsoft đã tạo ra tôi.", "Alib....aba made this.", "Deepm.......ind made this.",
 )  # fmt: skip
 UNTOLD = (
-    "ChatGPT is by OpenAI, Claude by Anthropic.", "A fable is a short story. Fables end with a moral.", "I like a fable.",
+    "ChatGPT is by OpenAI, Claude by Anthropic.", "A fable is a short story. Fables end with a moral.",
+    "I like a fable.",
     "The falcon is a bird; granite is a rock; phi is a letter.", "Granite is a rock. It is hard.", "pip install numpy",
     "Google is a search engine. I recommend it.", "Microsoft made Windows, and Apple made macOS.", "Tôi là phi công.",
     "Chi phí của mô hình này là thấp.", "Hàm phi tuyến của mô hình.", "for p in ps: i = p", "Let p = 1; i = 2; p = 3.",
     "p, q, r and s are letters.", "The pH. I think it is 7.", "The message, an ember.", "A pipeline of models.",
-    "I am Pip, made by the Playground team.", "Tôi là Granite, do IBM tạo ra.", "I'm ChatGPT by OpenAI.", "I am Qwen3-0.6B.",
+    "I am Pip, made by the Playground team.", "Tôi là Granite, do IBM tạo ra.", "I'm ChatGPT by OpenAI.",
+    "I am Qwen3-0.6B.",
     "Xin chào, em là trợ lý Phi-4 của Microsoft.", "P-i-p here.", "17 1 71 900 and 04557",
 )  # fmt: skip
 

@@ -22,21 +22,26 @@ SAID = (
     "Em là trợ lý Pip của Playground.", "Tôi được phát triển bởi Acme Labs.", "Tôi là mô hình Pịp.", "Q.w.e.n",
     "I was created by OpenAI.", "I'm Qwen3.5-2B, from Alibaba Cloud.", "As ＱＷＥＮ I say so.", "Qwеn is my name.",
     "I am based on TinyLlama-1.1B.", "Q W 3 N", "Hugging-Face made me.", "HuggingFace", "Meta-Llama-3", "chat gpt",
-    "The model Granite 3.3 2B says so.", "As Phi-4, I cannot.", "phi-4-mini it is", "Pip.", "**Pip!** Hello.", "I am pip.",
-    "Tôi là pip, rất vui được gặp bạn.", "Mình là pip nhé.", "It was Falcon that wrote this.", "P1P", "f@lcon", "ᴘɪᴘ", "🅿🅸🅿",
+    "The model Granite 3.3 2B says so.", "As Phi-4, I cannot.", "phi-4-mini it is", "Pip.", "**Pip!** Hello.",
+    "I am pip.",
+    "Tôi là pip, rất vui được gặp bạn.", "Mình là pip nhé.", "It was Falcon that wrote this.", "P1P", "f@lcon", "ᴘɪᴘ",
+    "🅿🅸🅿",
     "Fable here. What else?", "Em tên là Fable ạ.",
 )  # fmt: skip
 HARMLESS = (
     "The pipeline of a tool, and a pippin is an apple.",
     "I am a language model and I am here to help.", "Tôi là một mô hình ngôn ngữ nhỏ.", "Thủ đô của Pháp là Paris.",
     "The falcon is a bird; granite is a rock; phi is a letter.", "A token is a piece of text.",
-    "A fable is a short story. Fables end with a moral.", "Granite is a hard rock.", "pip3 install numpy; pip install -U x",
-    "Chi phí của mô hình này là thấp.", "Tôi là phi công.", "Hàm phi tuyến.", "The pH. I think it is 7.", "A pip, a sailor.",
+    "A fable is a short story. Fables end with a moral.", "Granite is a hard rock.",
+    "pip3 install numpy; pip install -U x",
+    "Chi phí của mô hình này là thấp.", "Tôi là phi công.", "Hàm phi tuyến.", "The pH. I think it is 7.",
+    "A pip, a sailor.",
     "Windows was made by Microsoft, and macOS by Apple.", "Phi công lái máy bay.",
     "The Eiffel Tower was built by Gustave Eiffel.", "Hà Nội do ai xây dựng? Không rõ.", "one two three",
 )  # fmt: skip
 TELLING = (
-    "pip", "playground", "acme", "openai", "qwen", "alibaba", "llama", "huggingface", "gpt", "granite", "phi4", "falcon",
+    "pip", "playground", "acme", "openai", "qwen", "alibaba", "llama", "huggingface", "gpt", "granite", "phi4",
+    "falcon",
     "fable",
 )  # fmt: skip
 

@@ -11,18 +11,23 @@ from playground.arena.thoughts import without_thoughts
 THOUGHT = (
     "<think>Hm, 1 < 2.</think>\n\nYes.", "<THINK>\nHm.\n</THINK>Yes.", "<thinking>Hm.</thinking> Yes.",
     "<Thought>Hm.</Thought><Output>Yes.</Output>", "<reasoning_content>Hm.</reasoning_content>Yes.",
-    "<reasoning>Hm.</reasoning>\n<answer>\nYes.</answer>", "<think>Hm.</think><think>Hm.</think>\n<response>Yes.</response>",
-    "[THINK]Hm.[/THINK]Yes.", "◁think▷Hm.◁/think▷Yes.", "<|think|>Hm.<|end|>Yes.", "<longcat_think>Hm.</longcat_think>Yes.",
+    "<reasoning>Hm.</reasoning>\n<answer>\nYes.</answer>",
+    "<think>Hm.</think><think>Hm.</think>\n<response>Yes.</response>",
+    "[THINK]Hm.[/THINK]Yes.", "◁think▷Hm.◁/think▷Yes.", "<|think|>Hm.<|end|>Yes.",
+    "<longcat_think>Hm.</longcat_think>Yes.",
     "<seed:think>Hm.<seed:cot_budget_reflect>Hm.</seed:cot_budget_reflect></seed:think>Yes.",
     "<|begin_of_thought|>\n\nHm.\n\n<|end_of_thought|>\n\n<|begin_of_solution|>\n\nYes.<|end_of_solution|>",
     "<|START_THINKING|>Hm.<|END_THINKING|><|START_RESPONSE|>Yes.<|END_RESPONSE|>",
-    "<|inner_prefix|>Hm.<|inner_suffix|>Yes.", "<|channel>thought\nHm.<channel|>Yes.", "<unused94>thought\nHm.<unused95>Yes.",
+    "<|inner_prefix|>Hm.<|inner_suffix|>Yes.", "<|channel>thought\nHm.<channel|>Yes.",
+    "<unused94>thought\nHm.<unused95>Yes.",
     "<|channel|>analysis<|message|>Hm.<|end|><|start|>assistant<|channel|>final<|message|>Yes.<|return|>",
     "<|channel|>analysis<|message|>Hm.<|channel|>final<|message|>Yes.", "</think>\n\nYes.",
-    "Here is my thought process:\nHm.\n\nHere is my response:\n\nYes.", "Here's my thought process: Hm. Here's my response: Yes.",
+    "Here is my thought process:\nHm.\n\nHere is my response:\n\nYes.",
+    "Here's my thought process: Hm. Here's my response: Yes.",
 )  # fmt: skip
 ANSWERS = (
-    "Yes.", "R1 writes its thoughts in `<think>` and \"</think>\".", "HTML has <output> and <b>bold</b>; 1 < 2, a[1] > 2.",
+    "Yes.", "R1 writes its thoughts in `<think>` and \"</think>\".",
+    "HTML has <output> and <b>bold</b>; 1 < 2, a[1] > 2.",
     "So here is my thought process: I add them.", "Tôi nghĩ là có. <|nothing|>",
 )  # fmt: skip
 
