@@ -38,8 +38,9 @@ from tests.chat.conftest import Saying
 MODELS = {"quorvex-one": ("<think>", "</think>"), "zandrel-7b": ("[THINK]", "[/THINK]")}
 TELLING = ("quorvex", "zandrel", "acme", " 7b", "zebrathought", "[think", "/think>", "9 gib", "cuda:0")
 FIGURES = (
-    "tokens/s", "model_id", "first_token", "completion_tokens", "memory_bytes", "text_hash", "receipt", "elapsed_ms",
+    "tokens/s", "model_id", "first_token", "completion_tokens", "memory_bytes", "text_hash", "elapsed_ms",
 )  # fmt: skip
+_RECEIPT = re.compile(r'receipt\\*":\s*\\*"[^"\\]')  # one that is not empty
 _ID = re.compile(r"\b[0-9a-f]{32}\b|\b\d{4}-\d\d-\d\dT[\d:.+]+")
 
 
@@ -129,7 +130,7 @@ class Voter(PageClient):
         every, since = read(self.wire), read(self.wire[self.loaded :])
         letters = "".join(filter(str.isalnum, every))
         names = [word for word in TELLING if word in every or (word.isalpha() and word in letters)]
-        return names + [word for word in FIGURES if word in since]
+        return names + [word for word in FIGURES if word in since] + _RECEIPT.findall(since)
 
 
 def read(wire: bytes) -> str:
