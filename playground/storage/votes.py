@@ -52,9 +52,9 @@ class VotedSide:
 class Vote:
     """One vote. `session` is a keyed hash of whose it is, `prompt_hash` one of the questions; `turns` counts those.
 
-    `mode` and `schedule` are the comparison's, `tainted` that a model told its name while it was blind. `comparison_id` is
-    where it can still be changed: `imported` ones, which came from a file, have none, nor have votes on sides that were
-    changed.
+    `mode` and `schedule` are the comparison's, `tainted` that a model told its name while it was blind.
+    `comparison_id` is where it can still be changed: `imported` ones, which came from a file, have none, nor have votes
+    on sides that were changed.
     """
 
     model_a: str

@@ -38,8 +38,8 @@ class Seat:
 class Ballot:
     """The vote. `open` when it can be cast; `chosen` is the button's name of the vote that was; `result` tells it.
 
-    `hint` says what has to happen before it can be cast; `closed` why there is nothing to vote on, and then there are no
-    buttons.
+    `hint` says what has to happen before it can be cast; `closed` why there is nothing to vote on, and then there are
+    no buttons.
     """
 
     shown: bool
