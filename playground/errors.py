@@ -22,6 +22,7 @@ PlaygroundError                      code                  HTTP
 ├── ConfigError                      bad_config            500   the operator can mend it
 ├── EngineError                      engine_error          500
 │   ├── ModelLoadError               model_load_error      503
+│   │   └── ModelAbsent              model_absent          503   its files are not on this machine
 │   ├── OutOfMemory                  out_of_memory         507
 │   ├── WorkerDied                   worker_died           503
 │   ├── EngineTimeout                engine_timeout        504
@@ -212,6 +213,12 @@ class ModelLoadError(EngineError):
 
     code = "model_load_error"
     http_status = 503
+
+
+class ModelAbsent(ModelLoadError):
+    """The model's files are not on this machine, and nobody fetches them for this."""
+
+    code = "model_absent"
 
 
 class OutOfMemory(EngineError):

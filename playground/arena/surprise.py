@@ -11,7 +11,7 @@ import math
 import re
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate
 
 from playground.arena.contract import Surprise, SurpriseView
@@ -98,15 +98,16 @@ class CrossReader:
 
     def _read_all(self, reader: Reader, branches: Sequence[tuple[Message, ...]], language: Language) -> _Column:
         nothing = Surprise(reader.spec.id)
+        costs: Mapping[Language, float] = {}
         try:
-            tokenizer = legible(self._engines, reader.spec)
-            spec = reader.spec if self._models is None else self._models.prepare(reader.spec, lambda _: None, _never)
+            spec, tokenizer = legible(self._engines, self._models, reader.spec)
+            costs = self._costs.of(tokenizer)
             with self._engines.acquire(spec) as engine:
-                desk = _Desk(reader, engine, tokenizer)
+                desk = _Desk(replace(reader, spec=spec), engine, tokenizer)
                 read = [self._try(desk, branch, language) if _answered(branch) else nothing for branch in branches]
-                return _Column(read, self._costs.of(tokenizer))
+                return _Column(read, costs)
         except PlaygroundError as error:
-            return _Column([_unread(reader, error)] * len(branches), {})
+            return _Column([_unread(reader, error)] * len(branches), costs)
 
     def _try(self, desk: _Desk, branch: tuple[Message, ...], language: Language) -> Surprise:
         try:
@@ -194,7 +195,3 @@ def _surprise(
         tokens_per_word=len(counted) / words if words else None,
         whole=whole,
     )
-
-
-def _never() -> bool:
-    return False

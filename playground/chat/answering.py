@@ -65,8 +65,13 @@ class EngineSource(Protocol):
 class Preparation(Protocol):
     """Who makes models ready: the part of `library.library.Library` that answering needs."""
 
-    def prepare(self, spec: ModelSpec, progress: Progress, cancelled: Callable[[], bool]) -> ModelSpec:
-        """The row to load: downloaded and converted if need be, with stages told. Raises Cancelled when stopped."""
+    def prepare(
+        self, spec: ModelSpec, progress: Progress, cancelled: Callable[[], bool], *, fetch: bool = True
+    ) -> ModelSpec:
+        """The row to load: downloaded and converted if need be, with stages told. Raises Cancelled when stopped.
+
+        Without `fetch` a model that is not here raises ModelAbsent.
+        """
         ...
 
 

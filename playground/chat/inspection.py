@@ -31,7 +31,7 @@ from playground.chat.token_views import (
 from playground.chat.trail_book import Trail, TrailBook
 from playground.chat.trail_views import place_view, stretches
 from playground.chat.word_costs import WordCosts
-from playground.domain import Language, Loading, Message, Queued, SamplingParams
+from playground.domain import Language, Message, SamplingParams
 from playground.engines.contract import Candidate, Look
 from playground.errors import InvalidRequest, NoProbabilities, TrailGone
 from playground.moderation.contract import Moderator
@@ -179,8 +179,7 @@ class Inspector:
     @contextmanager
     def _opened(self, subject: Subject) -> Iterator[OpenCase]:
         case = self._case(subject)
-        tokenizer = legible(self._engines, case.spec)
-        spec = self._models.prepare(case.spec, _ignore, _never) if self._models else case.spec
+        spec, tokenizer = legible(self._engines, self._models, case.spec)
         with self._engines.acquire(spec) as engine:
             context = engine.capabilities.context_length
             built = prompting.build(
@@ -188,12 +187,12 @@ class Inspector:
                 spec,
                 case.params,
                 system_prompt=case.conversation.system_prompt,
-                tokenizer=self._engines.tokenizer(spec),
+                tokenizer=tokenizer,
                 context_length=context,
             )
             room = min(MOST_TOKENS, context - len(built.prompt.token_ids) - 1)
             answer = tuple(tokenizer.encode(case.text))
-            yield OpenCase(case, engine, tokenizer, built, answer[:room], whole=len(answer) <= room)
+            yield OpenCase(replace(case, spec=spec), engine, tokenizer, built, answer[:room], whole=len(answer) <= room)
 
     def _looked(self, table: OpenCase) -> tuple[Look, ...]:
         """The look at every place of the answer."""
@@ -236,11 +235,3 @@ class Inspector:
 def _check_place(place: int, count: int) -> None:
     if not 0 <= place < count:
         raise InvalidRequest(f"The answer has no place {place}. Reload the page and try again.")
-
-
-def _ignore(news: Loading | Queued) -> None:
-    del news
-
-
-def _never() -> bool:
-    return False

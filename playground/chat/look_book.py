@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from playground.catalog.spec import ModelSpec
-from playground.chat.answering import EngineSource
-from playground.domain import SamplingParams
+from playground.chat.answering import EngineSource, Preparation
+from playground.domain import Loading, Queued, SamplingParams
 from playground.engines.contract import Engine, LegibleTokenizer, Look, Prompt, TransparentEngine
 from playground.errors import NoProbabilities, RunsElsewhere
 
@@ -58,16 +58,32 @@ def transparent(engine: Engine, spec: ModelSpec) -> TransparentEngine:
     return engine
 
 
-def legible(engines: EngineSource, spec: ModelSpec) -> LegibleTokenizer:
-    """The model's tokenizer, if its tokens can be shown. Raises NoProbabilities, of a server's model RunsElsewhere."""
-    tokenizer = engines.tokenizer(spec)
+def legible(
+    engines: EngineSource, models: Preparation | None, spec: ModelSpec
+) -> tuple[ModelSpec, LegibleTokenizer]:
+    """The row to load and the model's tokenizer, if the model is here and its tokens can be shown.
+
+    Nothing is downloaded for a look. Raises RunsElsewhere of a server's model, ModelAbsent, NoProbabilities, and what
+    `prepare` raises.
+    """
     if spec.servers:
         raise RunsElsewhere(
             f"{spec.name} runs on a server that is asked in words: it cannot be led or read token by token from here. "
             "For that, choose a model that runs here."
         )
+    if models is not None:
+        spec = models.prepare(spec, _ignore, _never, fetch=False)
+    tokenizer = engines.tokenizer(spec)
     if not isinstance(tokenizer, LegibleTokenizer):
         raise NoProbabilities(
             f"{spec.name} does not show its tokens: they are made elsewhere. Choose a model that runs here."
         )
-    return tokenizer
+    return spec, tokenizer
+
+
+def _ignore(news: Loading | Queued) -> None:
+    del news
+
+
+def _never() -> bool:
+    return False

@@ -8,7 +8,7 @@ from typing import Any
 
 from playground.catalog.spec import AUTO, ModelSpec
 from playground.engines.contract import Engine, EngineOptions, Progress, Tokenizer
-from playground.errors import ModelLoadError, NoSchemas
+from playground.errors import ModelAbsent, ModelLoadError, NoSchemas
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ def kind_of(spec: ModelSpec) -> EngineKind:
     its files are not here.
     """
     if spec.engine == AUTO:
-        raise ModelLoadError(f"{spec.name} is not on this machine yet. Choose a model that is.")
+        raise ModelAbsent(f"{spec.name} is not on this machine yet. Choose a model that is.")
     kind = ENGINES.get(spec.engine)
     if kind is None:
         raise _wrong(spec, f"asks for an engine named {spec.engine}; there are: {_names(ENGINES)}.")

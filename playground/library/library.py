@@ -22,7 +22,7 @@ from playground.domain import Loading, Stage
 from playground.engines.choice import EngineChoice
 from playground.engines.contract import Progress
 from playground.engines.conversion.request import ConversionRequest
-from playground.errors import Busy, Cancelled, InvalidRequest, ModelLoadError
+from playground.errors import Busy, Cancelled, InvalidRequest, ModelAbsent, ModelLoadError
 from playground.library.additions import Additions, refuse_code
 from playground.library.conversion import NEEDS_CONVERSION
 from playground.library.equipment import Equipment, Loaded
@@ -126,16 +126,13 @@ class Library:
         the last of them gives up it ends, keeping what came. `progress` hears the stages on the calling thread.
         Without `fetch` a model that is not here is an error.
 
-        Raises Cancelled, HubError, DiskFull, ModelLoadError, OutOfMemory, EngineTimeout.
+        Raises Cancelled, HubError, DiskFull, ModelLoadError (ModelAbsent), OutOfMemory, EngineTimeout.
         """
         if spec.source is None and spec.engine != AUTO:
             return spec
         ready = self._ready(spec)
         if ready is None and not (fetch and self.fetches_on_ask):
-            raise ModelLoadError(
-                f"{spec.name} is not on this machine yet. Whoever runs this playground can download it; "
-                "choose another model until then."
-            )
+            raise ModelAbsent(f"{spec.name} is not on this machine yet. {self._way_here}")
         if ready is not None:
             # One that is loaded has its memory already.
             return ready if self._is_loaded(spec) else self._fitted(ready)
@@ -223,6 +220,12 @@ class Library:
         """Stop what goes on, keeping what came; may be called twice."""
         self._jobs.close()
         self.hub.client.close()
+
+    @property
+    def _way_here(self) -> str:
+        if self.fetches_on_ask:
+            return "Ask it something, and it is downloaded; or choose another model."
+        return "Whoever runs this playground can download it; choose another model until then."
 
     def _make(self, spec: ModelSpec, progress: Progress, cancelled: Cancel, *, renew: bool = False) -> ModelSpec:
         """Fetch, then the first engine that can use the files, converting where it must. Runs on a job's thread."""

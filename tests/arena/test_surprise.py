@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -10,12 +11,14 @@ import pytest
 
 from playground.arena.contract import Mode, SideRequest, Surprise, SurpriseView
 from playground.arena.surprise import MOST_TOKENS
+from playground.catalog.catalog import SHIPPED
 from playground.config import Settings
 from playground.services import Services, build
 from tests import oracle
 from tests.catalogue import write_models
 
 Built = Callable[..., Services]
+PIP = SHIPPED[0].parents[1] / "embedded" / "pip" / "int8"
 
 
 @pytest.fixture
@@ -116,3 +119,25 @@ def test_a_side_without_an_answer_has_no_readings(thinking: Built) -> None:
     view = read(thinking("motherfucker", "lovely"), "Good evening.")
     assert view.readings[1] == ()
     assert foreign(view).tokens
+
+
+def test_models_that_were_fetched_read_and_those_that_cannot_say_so(isolated: Path) -> None:
+    source: dict[str, object] = {"format": "genai"}
+    shutil.copytree(PIP, isolated / "broken", ignore=shutil.ignore_patterns("model.onnx"))
+    rows = {
+        "fetched": {"engine": "auto", "path": str(PIP), "source": source},
+        "broken": {"engine": "onnx", "path": str(isolated / "broken")},
+        "absent": {"engine": "auto", "source": source | {"repo": "o/absent"}},
+    }
+    models = write_models(isolated / "models.toml", rows)
+    services = build(Settings(data_dir=isolated / "data", models_file=models, default_model="echo", offline=True))
+    try:
+        view = read(services, "Who are you?", ("echo", *rows))
+        troubles = [reading.trouble and reading.trouble.code for reading in view.readings[0]]
+        assert troubles == ["no_probabilities", None, "model_load_error", "model_absent"]
+        assert view.readings[0][1].bits_per_character
+        assert view.readings[1][1].tokens
+        assert len(services.library.jobs()) == 1  # the question asked for it, reading does not
+        assert view.tokens_per_word[2] == view.tokens_per_word[1] != {}  # the tokenizer is there, whatever else is not
+    finally:
+        services.close()

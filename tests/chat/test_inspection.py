@@ -9,18 +9,20 @@ from pathlib import Path
 
 import pytest
 
+from playground.catalog.catalog import SHIPPED
 from playground.chat.inspection import MOST_TOKENS, Inspector, Subject
 from playground.chat.run import Run
 from playground.chat.token_views import StepView
 from playground.config import Settings
 from playground.domain import ChatRequest, FinishReason, Message, SamplingParams
 from playground.engines.contract import Turn
-from playground.errors import Busy, InvalidRequest, NoProbabilities, UnknownConversation
+from playground.errors import Busy, InvalidRequest, ModelAbsent, NoProbabilities, UnknownConversation
 from playground.services import Services, build
 from tests import oracle
 from tests.catalogue import write_models
 
 ANNA = "0" * 32
+PIP = SHIPPED[0].parents[1] / "embedded" / "pip"
 PARAMS = SamplingParams(temperature=0.9, top_p=0.95, top_k=40, max_tokens=24, seed=11)
 
 
@@ -318,6 +320,38 @@ def test_what_cannot_be_looked_into_says_so(pip: Services) -> None:
     for place, chosen in ((-1, ()), (10_000, ()), (0, (10**9,)), (0, (-5,)), (0, (7,) * 2000)):
         with pytest.raises(InvalidRequest):
             pip.inspector.step(mine, place, chosen, PARAMS)
+
+
+@pytest.fixture
+def fetched(isolated: Path) -> Iterator[Services]:
+    """The playground on a model whose engine is chosen when its files are here, and one whose files are not."""
+    source: dict[str, object] = {"format": "genai"}
+    rows = {
+        "local": {"engine": "auto", "path": str(PIP / "int8"), "source": source},
+        "absent": {"engine": "auto", "source": source | {"repo": "o/absent"}},
+    }
+    models = write_models(isolated / "models.toml", rows)
+    services = build(Settings(data_dir=isolated / "data", models_file=models, default_model="local"))
+    yield services
+    services.close()
+
+
+def test_a_model_that_was_fetched_is_looked_into(fetched: Services) -> None:
+    subject = subject_of(ask(fetched, "Who are you?", "local"))
+    views = fetched.inspector.tokens(subject).tokens
+    assert all(view.probability for view in views[:-1])
+    assert fetched.inspector.place(subject, 0).token == views[0]
+    assert fetched.inspector.step(subject, 1, (), PARAMS).drawn is not None
+    assert fetched.inspector.prompt(subject).total > 0
+    assert fetched.inspector.beginning(subject, 1, ())
+
+
+def test_nothing_is_downloaded_for_a_look(fetched: Services) -> None:
+    subject = subject_of(ask(fetched, "Who are you?", "local"))
+    object.__setattr__(fetched.catalog.get("local"), "source", fetched.catalog.get("absent").source)
+    with pytest.raises(ModelAbsent, match="is not on this machine yet. Ask it something"):
+        fetched.inspector.tokens(subject)
+    assert not fetched.library.jobs()
 
 
 def test_an_answer_being_written_is_not_looked_into(isolated: Path) -> None:
