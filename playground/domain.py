@@ -211,11 +211,26 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True)
+class Making:
+    """How an answer was made, as far as it is kept for a look inside: none of it has any words.
+
+    `received` and `written` are keyed hashes of the tokens that the model received and wrote; empty where they are not
+    known. `frame` is what stood before its thoughts and behind them, with the white space that is not shown; None for
+    an answer without thoughts, and for thoughts that do not stand at its beginning alone.
+    """
+
+    received: str = ""
+    written: str = ""
+    frame: tuple[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
     """One turn. `parent_id` makes the conversation a tree: a retry or an edit is a sibling, nothing is overwritten.
 
     `finish_reason` is None while an answer streams, and for messages that people wrote. `model_id` names the model
-    that answered. `verdicts` are the decisions a person should be told about (warned, redacted, blocked).
+    that answered. `verdicts` are the decisions a person should be told about (warned, redacted, blocked). `making` is
+    set for answers that ended.
     """
 
     role: Role
@@ -231,6 +246,7 @@ class Message:
     dropped_messages: int = 0
     verdicts: tuple[Verdict, ...] = ()
     error: str | None = None
+    making: Making | None = None
 
 
 @dataclass(frozen=True, slots=True)

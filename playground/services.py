@@ -24,6 +24,7 @@ from playground.catalog.machine import read_machine
 from playground.catalog.own_rows import FILE as OWN_ROWS
 from playground.catalog.spec import ModelSpec
 from playground.chat.inspection import Inspector
+from playground.chat.look_book import LookBook
 from playground.chat.processes import Processes
 from playground.chat.service import ChatService
 from playground.chat.trail_book import TrailBook
@@ -145,7 +146,7 @@ def build(settings: Settings, lease: Lease | None = None, *, recover: bool = Tru
     _check_key(database, fingerprint)
     decisions, conversations = DecisionStore(database, metrics.decided), ConversationStore(database)
     processes = ProcessStore(database, new_id(), timedelta(seconds=settings.process_lease_seconds))
-    trails = TrailBook()
+    trails, looks = TrailBook(), LookBook()
     chat = ChatService(
         catalog=catalog,
         engines=pool,
@@ -158,6 +159,8 @@ def build(settings: Settings, lease: Lease | None = None, *, recover: bool = Tru
         neighbours=Processes(processes, WritingStore(database, processes), conversations) if database.shared else None,
         observe=metrics.answered,
         trails=trails,
+        looks=looks,
+        fingerprint=fingerprint,
     )
     arena = _arena(
         settings,
@@ -180,6 +183,8 @@ def build(settings: Settings, lease: Lease | None = None, *, recover: bool = Tru
         moderator=moderator,
         conversations=conversations,
         trails=trails,
+        looks=looks,
+        fingerprint=fingerprint,
     )
     reports = ReportStore(database)
     desk, workbench = _review(

@@ -58,7 +58,8 @@ class Oracle:
         for text in self._tokenizer.texts((*begun, *rest), start=True):
             yield Delta(text)
         asked = len(prompt.token_ids) - prompt.answered
-        yield Delta("", finish_reason=FinishReason.STOP, usage=Usage(asked, len(rest)))
+        written = tuple(token for token in (*begun, *rest) if not self._tokenizer.is_control(token))
+        yield Delta("", finish_reason=FinishReason.STOP, usage=Usage(asked, len(rest)), token_ids=written)
 
     def look(self, prompt: Prompt, params: SamplingParams, *, first: int, count: int) -> list[Look]:
         begun = prompt.token_ids[len(prompt.token_ids) - prompt.answered :]

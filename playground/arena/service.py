@@ -55,7 +55,9 @@ class ArenaService:
         self._sides = SideMaker(parts, self._chat)
         self._standings = Standings(parts.votes)
         self._sight = Sight(parts.catalog, parts.memory, parts.votes, parts.chars_per_second)
-        self._cross = CrossReader(parts.engines, parts.models, parts.moderator)
+        self._cross = CrossReader(
+            parts.engines, parts.models, parts.moderator, trails=self._chat.trails, looks=self._chat.looks
+        )
         self._asking = Asking(parts, self._chat)
         self._watched = Watched(parts.comparisons, self._chat)
         self.batches = Batches(parts)
@@ -237,7 +239,7 @@ class ArenaService:
         sides = self._watched.get(owner, comparison_id).kept.sides
         self._parts.comparisons.delete(owner, comparison_id)
         for side in sides:
-            self._chat.trails.forget(side.conversation_id)
+            self._chat.forget(side.conversation_id)
         self._watched.forget([comparison_id])
         self.recover()
 
@@ -259,7 +261,7 @@ class ArenaService:
             branches = [side.messages if side.answer else () for side in self._sight.open_sides(live)]
         specs = [self._parts.catalog.get(side.model_id) for side in kept.sides]
         readers = [
-            Reader(spec, side.params or spec.defaults, side.system_prompt)
+            Reader(spec, side.params or spec.defaults, side.system_prompt, side.conversation_id)
             for spec, side in zip(specs, kept.sides, strict=True)
         ]
         return self._cross.read(readers, branches, language)

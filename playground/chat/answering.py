@@ -15,7 +15,9 @@ from playground.catalog.spec import ModelSpec
 from playground.chat import prompting
 from playground.chat.draft import Draft
 from playground.chat.keeping import AnswerStore, Unkept, keep_trying
+from playground.chat.masking import answer_mask
 from playground.chat.run import Run
+from playground.chat.thoughts import opened_by
 from playground.chat.trail_book import TrailBook
 from playground.domain import (
     Direction,
@@ -40,6 +42,7 @@ from playground.errors import (
 )
 from playground.log import FACTS
 from playground.moderation.contract import Moderator, OutputGuard
+from playground.moderation.fingerprint import Fingerprint
 from playground.moderation.redaction import guess_language
 from playground.storage.decisions import DecisionStore
 
@@ -119,6 +122,7 @@ class Answerer:
     """Writes answers. One for the server; every run calls `answer` in a thread of its own. `observe` hears of each.
 
     `trails` keeps what servers tell about the tokens of answers in conversations (None: they are not asked).
+    `fingerprint` makes the hashes by which a later look knows prompt and answer again.
     """
 
     def __init__(
@@ -131,6 +135,7 @@ class Answerer:
         *,
         observe: Observe = unobserved,
         trails: TrailBook | None = None,
+        fingerprint: Fingerprint | None = None,
     ) -> None:
         self._engines = engines
         self._models = models
@@ -139,6 +144,7 @@ class Answerer:
         self._decisions = decisions
         self._observe = observe
         self._trails = trails
+        self._fingerprint = fingerprint or Fingerprint()
 
     def over(self, store: AnswerStore, trails: TrailBook | None) -> Answerer:
         """The same, with its answers in another store."""
@@ -150,22 +156,24 @@ class Answerer:
             self._decisions,
             observe=self._observe,
             trails=trails,
+            fingerprint=self._fingerprint,
         )
 
     def answer(self, run: Run, task: Task) -> None:
         """Do the task; the run has ended when this returns, however it went. Raises nothing."""
 
         language = guess_language(task.branch[-1].content, task.language)
+        asked = [message.content for message in task.branch]
 
         def new_guard() -> OutputGuard:
-            asked = [message.content for message in task.branch]
             return self._moderator.guard(Direction.OUTPUT, context=asked, language=language, model_id=task.spec.id)
 
         store = Unkept() if task.conversation_id is None else self._store
-        tells_tokens = task.params.logprobs is not None
+        tells = task.params.logprobs is not None
+        mask = answer_mask(self._moderator, asked, task.language, task.spec.id) if tells else None
         # Held to a schema, a model thinks nothing; what looks like a tag is part of the document.
         tags = task.spec.reasoning_tags if task.params.schema is None else None
-        draft = Draft(run, task.answer, store, new_guard, tags, tells_tokens=tells_tokens)
+        draft = Draft(run, task.answer, store, new_guard, tags, mask=mask)
         outcome = _Outcome(run)
         failure = _attempt(run, lambda: self._write(run, task, draft, outcome))
         failure = _attempt(run, draft.close) or failure
@@ -193,12 +201,13 @@ class Answerer:
         _stop_here(run)
         spec = self._models.prepare(task.spec, tell, lambda: run.stopping) if self._models else task.spec
         with self._engines.acquire(spec, tell, lambda: run.stopping) as engine:
+            tokenizer = self._engines.tokenizer(spec)
             built = prompting.build(
                 task.branch,
                 spec,
                 task.params,
                 system_prompt=task.system_prompt,
-                tokenizer=self._engines.tokenizer(spec),
+                tokenizer=tokenizer,
                 context_length=engine.capabilities.context_length,  # memory may allow less than the model was made for
                 beginning=task.beginning,
             )
@@ -206,11 +215,18 @@ class Answerer:
             _check_able(spec, engine, task.params)
             _stop_here(run)
             params = self._telling(task, draft, engine, built.params)
-            outcome.begin(len(built.prompt.token_ids) - built.prompt.answered)
+            asked = built.prompt.token_ids[: len(built.prompt.token_ids) - built.prompt.answered]
+            outcome.begin(len(asked))
+            if asked:
+                draft.received = self._fingerprint.of_tokens(asked)
+            if task.params.schema is None and opened_by(tokenizer, asked, spec.reasoning_tags):
+                draft.begin_with_thoughts()
             generated = engine.generate(built.prompt, params, tell)
             with closing(cast("Generator[Delta]", generated)) as pieces:
                 for piece in pieces:
                     outcome.take(piece)
+                    if piece.token_ids:
+                        draft.written = self._fingerprint.of_tokens(piece.token_ids)
                     if piece.text or piece.reasoning:
                         run.count_piece()
                     if piece.text or piece.reasoning or piece.logprobs:

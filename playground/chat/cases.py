@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from playground.catalog.catalog import Catalog
 from playground.catalog.spec import ModelSpec
 from playground.chat.incoming import check_id
 from playground.chat.prompting import Built
+from playground.chat.thoughts import Pieces, thoughts_of
 from playground.chat.thread import branch
 from playground.chat.token_views import TokenView
 from playground.domain import Action, Conversation, FinishReason, Message, SamplingParams
 from playground.engines.contract import Engine, LegibleTokenizer
 from playground.errors import Busy, InvalidRequest
+from playground.moderation.fingerprint import Fingerprint
 from playground.moderation.redaction import marks_in
 from playground.storage.conversations import ConversationStore
 
@@ -32,17 +35,22 @@ class Case:
         return self.conversation.params or self.spec.defaults
 
     @property
-    def text(self) -> str:
+    def pieces(self) -> Pieces:
         """The answer as the model wrote it: with its thoughts in their tags."""
-        if not self.answer.reasoning or self.spec.reasoning_tags is None:
-            return self.answer.content
-        opening, closing = self.spec.reasoning_tags
-        return f"{opening}{self.answer.reasoning}{closing}{self.answer.content}"
+        return [*thoughts_of(self.answer, self.spec.reasoning_tags), (self.answer.content, False)]
+
+    @property
+    def text(self) -> str:
+        """The same as one text."""
+        return "".join(text for text, _ in self.pieces)
 
 
 @dataclass(frozen=True, slots=True)
 class OpenCase:
-    """A case with the model loaded. `answer` are its tokens as far as they are looked at; `whole`: all of them."""
+    """A case with the model loaded. `answer` are its tokens as far as they are looked at; `whole`: all of them.
+
+    `recut`: they are not those that the model wrote.
+    """
 
     case: Case
     engine: Engine
@@ -50,17 +58,11 @@ class OpenCase:
     built: Built
     answer: tuple[int, ...]
     whole: bool
+    recut: bool
 
     def end(self, entropy: float) -> TokenView:
         """The place behind the tokens that are looked at."""
         return TokenView("", "end" if self.whole else "more", None, entropy)
-
-    @property
-    def recut(self) -> bool:
-        """Whether the model wrote more tokens than its text is read back into, the one that ends it aside."""
-        usage = self.case.answer.usage
-        plain = self.whole and not self.stopped and not self.case.answer.reasoning and not self.case.answer.verdicts
-        return plain and usage is not None and usage.completion_tokens > len(self.answer) + 1
 
     @property
     def stopped(self) -> bool:
@@ -79,6 +81,28 @@ def find_case(store: ConversationStore, catalog: Catalog, owner: str, conversati
     if messages[-1].finish_reason is None:
         raise Busy("This answer is still being written. Wait for its end, or stop it first.")
     return Case(conversation, messages[:-1], messages[-1], catalog.get(messages[-1].model_id))
+
+
+def is_received(answer: Message, prompt: Sequence[int], fingerprint: Fingerprint) -> bool:
+    """Whether these are the tokens that the model received for an answer.
+
+    Of answers of earlier days only their number is known.
+    """
+    if answer.making is not None and answer.making.received:
+        return answer.making.received == fingerprint.of_tokens(prompt)
+    return answer.usage is None or answer.usage.prompt_tokens == len(prompt)
+
+
+def is_recut(answer: Message, tokens: Sequence[int], fingerprint: Fingerprint) -> bool:
+    """Whether an answer was read back into other tokens than the model wrote, as far as that is known.
+
+    What the gate covered was written otherwise; thoughts of earlier days were kept without their white space.
+    """
+    if any(verdict.action is Action.REDACT for verdict in answer.verdicts):
+        return True
+    if answer.making is None or not answer.making.written:
+        return bool(answer.reasoning) and (answer.making is None or answer.making.frame is None)
+    return answer.making.written != fingerprint.of_tokens(tokens)
 
 
 def covered_spans(answer: Message, text: str) -> list[tuple[int, int]]:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from playground.chat.keeping import AnswerStore, keep_trying
+from playground.chat.masking import Mask
 from playground.chat.reasoning import Kind, Part, ReasoningSplitter
 from playground.chat.run import Run
 from playground.chat.token_trail import Teller, TokenTrail
@@ -18,6 +19,7 @@ from playground.domain import (
     Failed,
     Finished,
     FinishReason,
+    Making,
     Message,
     ReasoningDelta,
     TextDelta,
@@ -40,8 +42,8 @@ CHECKING_SECONDS = 0.25
 class Draft:
     """One answer, from its first piece to its end. Only released text is ever kept, shown or stored.
 
-    `new_guard` makes the guard for a stream: one for the answer, one for every stretch of reasoning. `tells_tokens`:
-    watchers are told the tokens of what is released.
+    `new_guard` makes the guard for a stream: one for the answer, one for every stretch of reasoning. `mask`:
+    watchers are told the tokens of what is released, with the alternatives that it clears.
     """
 
     def __init__(
@@ -52,15 +54,16 @@ class Draft:
         new_guard: Callable[[], OutputGuard],
         reasoning_tags: tuple[str, str] | None = None,
         *,
-        tells_tokens: bool = False,
+        mask: Mask | None = None,
     ) -> None:
         self._run = run
         self._answer = answer
         self._store = store
         self._new_guard = new_guard
+        self._tags = reasoning_tags
         self._splitter = ReasoningSplitter(reasoning_tags)
-        self._trail = TokenTrail() if tells_tokens else None
-        self._teller = Teller(new_guard) if tells_tokens else None
+        self._trail = TokenTrail() if mask else None
+        self._teller = Teller(mask) if mask else None
         self._kept: TrailDraft | None = None
         self._guards: dict[Kind, OutputGuard] = {}
         self._texts: dict[Kind, list[str]] = {TextDelta: [], ReasoningDelta: []}
@@ -70,6 +73,8 @@ class Draft:
         self._told_at = time.monotonic()
         self._save_at = self._told_at + SAVE_SECONDS
         self.dropped_messages = 0
+        self.received = self.written = ""
+        """Hashes of the tokens of prompt and answer, as far as they are known."""
 
     @property
     def blocked(self) -> bool:
@@ -85,6 +90,10 @@ class Draft:
     def told(self) -> tuple[Verdict, ...]:
         """Those that people are told about."""
         return tuple(verdict for verdict in self.verdicts if not verdict.silent)
+
+    def begin_with_thoughts(self) -> None:
+        """The prompt ends with the opening tag: to be called before the first piece."""
+        self._splitter = ReasoningSplitter(self._tags, thinking=True)
 
     def keep_tokens(self) -> None:
         """Keep the tokens of what is released as well: to be called before the first piece."""
@@ -144,6 +153,7 @@ class Draft:
             content="".join(self._texts[TextDelta]),
             reasoning="".join(self._texts[ReasoningDelta]),
             dropped_messages=self.dropped_messages,
+            making=Making(self.received, self.written, self._splitter.frame),
         )
 
     def _take(self, parts: Sequence[Part]) -> None:

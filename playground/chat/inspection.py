@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from playground.catalog.catalog import Catalog
 from playground.chat import prompting
 from playground.chat.answering import EngineSource, Preparation
-from playground.chat.cases import Case, OpenCase, covered_spans, find_case
+from playground.chat.cases import Case, OpenCase, covered_spans, find_case, is_received, is_recut
 from playground.chat.look_book import LookBook, legible, transparent
 from playground.chat.masking import Mask, answer_mask
 from playground.chat.prompt_views import PromptView, prompt_view
@@ -35,6 +35,7 @@ from playground.domain import Language, Message, SamplingParams
 from playground.engines.contract import Candidate, Look
 from playground.errors import InvalidRequest, NoProbabilities, TrailGone
 from playground.moderation.contract import Moderator
+from playground.moderation.fingerprint import Fingerprint
 from playground.storage.conversations import ConversationStore
 
 ALTERNATIVES = 10
@@ -55,8 +56,9 @@ class Subject:
 
 
 class Inspector:
-    """Looks inside answers. Safe to use from many threads; `models` makes a model ready (None: every model is), and
-    `trails` has what servers told (None: nothing).
+    """Looks inside answers. Safe to use from many threads; `models` makes a model ready (None: every model is),
+    `trails` has what servers told (None: nothing), `looks` keeps what was seen, and `fingerprint` knows the tokens of
+    answers again.
 
     Every method raises UnknownConversation when the conversation is not the owner's, InvalidRequest when the message is
     no answer in it, Busy while it is being written, UnknownModel, NoProbabilities when its engine shows none, and what
@@ -73,6 +75,8 @@ class Inspector:
         moderator: Moderator,
         conversations: ConversationStore,
         trails: TrailBook | None = None,
+        looks: LookBook | None = None,
+        fingerprint: Fingerprint,
     ) -> None:
         self._catalog = catalog
         self._engines = engines
@@ -80,7 +84,8 @@ class Inspector:
         self._moderator = moderator
         self._store = conversations
         self._trails = trails or TrailBook()
-        self._looks = LookBook()
+        self._fingerprint = fingerprint
+        self._looks = looks or LookBook()
         self._costs = WordCosts()
 
     def tokens(self, subject: Subject) -> AnswerView:
@@ -115,7 +120,8 @@ class Inspector:
             if look.stands is not None:
                 covered = place in covered_places(texts, covered_spans(table.case.answer, table.case.text))
                 token = token_view(table.answer[place], texts[place], look, table.tokenizer, covered=covered)
-            others = self._cleared(table, table.answer[:place], look.top, subject.language)
+            stands = None if look.stands is None else look.stands.token_id
+            others = self._cleared(table, table.answer[:place], look.top, subject.language, stands)
             return PlaceView(place, token, () if token.kind == "covered" else others)
 
     def step(self, subject: Subject, place: int, chosen: Sequence[int], params: SamplingParams) -> StepView:
@@ -135,8 +141,8 @@ class Inspector:
             (look,) = transparent(table.engine, table.case.spec).look(
                 prompt, params, first=len(given), count=ALTERNATIVES
             )
-            found = self._cleared(table, given, (*look.top, look.drawn), subject.language)
-            return StepView(text, tuple(texts), found[:-1], found[-1], look.entropy, look.kept)
+            drawn, *found = self._cleared(table, given, (look.drawn, *look.top), subject.language)
+            return StepView(text, tuple(texts), tuple(found), drawn, look.entropy, look.kept)
 
     def beginning(self, subject: Subject, place: int, chosen: Sequence[int]) -> tuple[int, ...]:
         """The tokens with which another version of the answer begins: its first `place` ones, then those `chosen`."""
@@ -146,13 +152,12 @@ class Inspector:
     def prompt(self, subject: Subject) -> PromptView:
         """What the model received before it wrote the answer."""
         with self._opened(subject) as table:
-            usage = table.case.answer.usage
             return prompt_view(
                 table.built,
                 table.case.branch,
                 table.tokenizer,
                 context_length=table.engine.capabilities.context_length,
-                received=usage.prompt_tokens if usage is not None else None,
+                changed=not is_received(table.case.answer, table.built.prompt.token_ids, self._fingerprint),
                 tokens_per_word=self._costs.of(table.tokenizer),
             )
 
@@ -191,8 +196,16 @@ class Inspector:
                 context_length=context,
             )
             room = min(MOST_TOKENS, context - len(built.prompt.token_ids) - 1)
-            answer = tuple(tokenizer.encode(case.text))
-            yield OpenCase(replace(case, spec=spec), engine, tokenizer, built, answer[:room], whole=len(answer) <= room)
+            answer = tuple(tokenizer.encode_pieces(case.pieces))
+            yield OpenCase(
+                replace(case, spec=spec),
+                engine,
+                tokenizer,
+                built,
+                answer[:room],
+                whole=len(answer) <= room,
+                recut=is_recut(case.answer, answer, self._fingerprint),
+            )
 
     def _looked(self, table: OpenCase) -> tuple[Look, ...]:
         """The look at every place of the answer."""
@@ -203,6 +216,7 @@ class Inspector:
             table.answer,
             table.case.params,
             count=ALTERNATIVES,
+            conversation_id=table.case.conversation.id,
         )
 
     def _given(self, table: OpenCase, place: int, chosen: Sequence[int]) -> tuple[int, ...]:
@@ -210,12 +224,24 @@ class Inspector:
             raise InvalidRequest("The answer has no such place. Reload the page and try again.")
         if not all(0 <= token < _IDS and table.tokenizer.name(token) for token in chosen):
             raise InvalidRequest("The model has no such token. Reload the page and try again.")
+        if any(map(table.tokenizer.is_control, chosen[:-1])):
+            raise InvalidRequest(
+                "This token is no part of a text: nothing can follow it. Reload the page and try again."
+            )
         return (*table.answer[:place], *chosen)
 
     def _cleared(
-        self, table: OpenCase, before: Sequence[int], candidates: Sequence[Candidate], language: Language
+        self,
+        table: OpenCase,
+        before: Sequence[int],
+        candidates: Sequence[Candidate],
+        language: Language,
+        stands: int | None = None,
     ) -> tuple[AlternativeView, ...]:
-        """The candidates for the place after `before`, those masked that the gate would not let through there."""
+        """The candidates for the place after `before`, those masked that the gate would not let through there.
+
+        The token that `stands` there was released. Once the gate was asked for `masking.SCREENING_SECONDS`, the others are masked, too.
+        """
         mask = self._mask(table.case, language)
         written = "".join(table.tokenizer.texts(before, start=True))
         known: dict[int, AlternativeView] = {}
@@ -224,7 +250,8 @@ class Inspector:
                 continue
             text = table.tokenizer.texts([*before, candidate.token_id], start=True)[-1]
             shown = alternative_view(candidate, text, table.tokenizer)
-            known[candidate.token_id] = shown if mask.clears(written, text) else masked_view(candidate)
+            clear = candidate.token_id == stands or mask.clears(written, text)
+            known[candidate.token_id] = shown if clear else masked_view(candidate)
         return tuple(known[candidate.token_id] for candidate in candidates)
 
     def _mask(self, case: Case, language: Language) -> Mask:

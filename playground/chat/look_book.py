@@ -20,7 +20,7 @@ class LookBook:
     """Keeps the latest looks in memory. Safe to use from many threads."""
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[object, tuple[Look, ...]] = OrderedDict()
+        self._kept: OrderedDict[tuple[str, object], tuple[Look, ...]] = OrderedDict()
         self._lock = threading.Lock()
 
     def looks(
@@ -32,12 +32,16 @@ class LookBook:
         params: SamplingParams,
         *,
         count: int,
+        conversation_id: str,
     ) -> tuple[Look, ...]:
         """The look at every place of an answer to `prompt`, and behind its last token; see `TransparentEngine.look`.
 
+        It is kept for the conversation of the answer. A model that was fetched anew lies in another folder.
+
         Raises NoProbabilities and what the engine raises.
         """
-        key = (spec.id, prompt.token_ids, tuple(answer), params, count)
+        model = (spec.id, spec.engine, spec.path, spec.precision)
+        key = conversation_id, (model, prompt.token_ids, tuple(answer), params, count)
         with self._lock:
             if key in self._kept:
                 self._kept.move_to_end(key)
@@ -50,6 +54,12 @@ class LookBook:
                 self._kept.popitem(last=False)
         return looks
 
+    def forget(self, conversation_id: str) -> None:
+        """A conversation was put away: what was seen of its answers goes."""
+        with self._lock:
+            for key in [key for key in self._kept if key[0] == conversation_id]:
+                del self._kept[key]
+
 
 def transparent(engine: Engine, spec: ModelSpec) -> TransparentEngine:
     """The engine, if it shows how probable tokens are. Raises NoProbabilities."""
@@ -58,9 +68,7 @@ def transparent(engine: Engine, spec: ModelSpec) -> TransparentEngine:
     return engine
 
 
-def legible(
-    engines: EngineSource, models: Preparation | None, spec: ModelSpec
-) -> tuple[ModelSpec, LegibleTokenizer]:
+def legible(engines: EngineSource, models: Preparation | None, spec: ModelSpec) -> tuple[ModelSpec, LegibleTokenizer]:
     """The row to load and the model's tokenizer, if the model is here and its tokens can be shown.
 
     Nothing is downloaded for a look. Raises RunsElsewhere of a server's model, ModelAbsent, NoProbabilities, and what

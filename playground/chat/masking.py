@@ -2,37 +2,51 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 
 from playground.domain import Direction, Language
 from playground.moderation.contract import Moderator, OutputGuard
 from playground.moderation.redaction import guess_language
 
-_WINDOW = 240
-"""Characters before a token that it is screened together with, cut between words."""
+SCREENING_SECONDS = 2.0
+"""How long the gate is asked about what was only possible; once that is over, the rest is not cleared."""
 
 
-@dataclass(frozen=True, slots=True)
 class Mask:
     """Screens texts that end here; `new_guard` makes the guard of an answer to the same question."""
 
-    new_guard: Callable[[], OutputGuard]
-    _alone: dict[str, bool] = field(default_factory=dict)  # texts by themselves, as they were judged
+    def __init__(self, new_guard: Callable[[], OutputGuard]) -> None:
+        self._new_guard = new_guard
+        self._alone: dict[str, bool] = {}  # texts by themselves, as they were judged
+        self._seconds = SCREENING_SECONDS
+
+    @property
+    def spent(self) -> bool:
+        """Whether the time for what was only possible is over: `clears` then says no to everything."""
+        return self._seconds <= 0
 
     def clears(self, before: str, text: str) -> bool:
-        """Whether `text` may be shown after `before`, which was cleared. What would be covered may not.
+        """Whether `text` may be shown after `before`, which was released. What would be covered may not.
 
         It is read by itself, too: where it goes on in the middle of a word it must be fit to be shown without it.
         """
         if not text:
             return True
-        tail = before[-_WINDOW:]
-        if len(before) > _WINDOW:
-            tail = tail[tail.find(" ") + 1 :]
-        if self.cleared(tail + text) != tail + text:
+        if self.spent:
             return False
-        return not (before[-1:].isalnum() and text[0].isalnum()) or self._clears_alone(text)
+        began = time.monotonic()
+        try:
+            return self._clears_after(before, text) and (
+                not (before[-1:].isalnum() and text[0].isalnum()) or self._clears_alone(text)
+            )
+        finally:
+            self._seconds -= time.monotonic() - began
+
+    def _clears_after(self, before: str, text: str) -> bool:
+        guard = self._new_guard()
+        again = guard.resume(before)
+        return _released(guard, text) == again + text
 
     def _clears_alone(self, text: str) -> bool:
         if text not in self._alone:
@@ -41,14 +55,12 @@ class Mask:
 
     def cleared(self, text: str) -> str:
         """What of a whole text may be shown: all of it, or what comes before the place where the gate stops it."""
-        guard = self.new_guard()
-        first = guard.feed(text)
-        return first.text if first.blocked else first.text + guard.finish().text
+        return _released(self._new_guard(), text)
 
-    def stops(self, text: str) -> bool:
-        """Whether the gate stops the text somewhere."""
-        guard = self.new_guard()
-        return guard.feed(text).blocked or guard.finish().blocked
+
+def _released(guard: OutputGuard, text: str) -> str:
+    first = guard.feed(text)
+    return first.text if first.blocked else first.text + guard.finish().text
 
 
 def answer_mask(moderator: Moderator, asked: Sequence[str], language: Language, model_id: str) -> Mask:
@@ -56,6 +68,6 @@ def answer_mask(moderator: Moderator, asked: Sequence[str], language: Language, 
     spoken = guess_language(asked[-1], language)
 
     def new_guard() -> OutputGuard:
-        return moderator.guard(Direction.OUTPUT, context=asked, language=spoken, model_id=model_id)
+        return moderator.guard(Direction.OUTPUT, context=asked, language=spoken, model_id=model_id, counted=False)
 
     return Mask(new_guard)

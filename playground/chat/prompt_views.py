@@ -72,10 +72,10 @@ def prompt_view(
     tokenizer: LegibleTokenizer,
     *,
     context_length: int,
-    received: int | None,
+    changed: bool,
     tokens_per_word: Mapping[Language, float],
 ) -> PromptView:
-    """The view of a prompt that was built of `branch`; `received` is how many tokens were counted back then.
+    """The view of a prompt that was built of `branch`; `changed`: the model received another one back then.
 
     `tokens_per_word` is the tokenizer's, see `word_costs`.
     """
@@ -98,7 +98,7 @@ def prompt_view(
         context_length=context_length,
         cut=_cut(built, branch),
         tokens_per_word=tokens_per_word,
-        changed=received is not None and received != len(traced),
+        changed=changed,
     )
 
 

@@ -20,14 +20,17 @@ class Part(NamedTuple):
 class ReasoningSplitter:
     """Gives out the text between `tags` as reasoning and the rest as answer, without the tags.
 
-    Without tags everything is answer. White space right after a tag is dropped: it belongs to the form.
+    Without tags everything is answer. White space right after a tag is dropped: it belongs to the form. `thinking`: the
+    opening tag came before the text.
     """
 
-    def __init__(self, tags: tuple[str, str] | None) -> None:
+    def __init__(self, tags: tuple[str, str] | None, *, thinking: bool = False) -> None:
         self._tags = tags
-        self._kind: Kind = TextDelta
+        self._kind: Kind = ReasoningDelta if thinking else TextDelta
         self._rest = ""
-        self._after_tag = False
+        self._after_tag = thinking
+        self._marks = [""] if thinking else []
+        self._first = True
         self.read = 0
         """How many characters are certain to be answer, thinking or tag."""
 
@@ -40,6 +43,7 @@ class ReasoningSplitter:
         self._rest += text
         while (at := self._rest.find(self._tag)) >= 0:
             self._add(parts, self._rest[:at])
+            self._marks.append(self._tag)
             self._rest = self._rest[at + len(self._tag) :]
             self.read += len(self._tag)
             self._kind = ReasoningDelta if self._kind is TextDelta else TextDelta
@@ -57,6 +61,16 @@ class ReasoningSplitter:
         return parts
 
     @property
+    def frame(self) -> tuple[str, str] | None:
+        """What stood before the thoughts and behind them, white space and all; the latter is empty without an end.
+
+        None where there are no thoughts, and where they do not stand at the beginning alone.
+        """
+        if not self._first or not 1 <= len(self._marks) <= 2:
+            return None
+        return self._marks[0], "".join(self._marks[1:])
+
+    @property
     def _tag(self) -> str:
         opening, closing = self._tags or ("", "")
         return opening if self._kind is TextDelta else closing
@@ -64,8 +78,11 @@ class ReasoningSplitter:
     def _add(self, parts: list[Part], text: str) -> None:
         self.read += len(text)
         if self._after_tag:
-            text = text.lstrip()
+            shown = text.lstrip()
+            self._marks[-1] += text[: len(text) - len(shown)]
+            text = shown
         if text:
+            self._first = self._first and bool(self._marks)
             parts.append(Part(self._kind, text, self.read - len(text)))
             self._after_tag = False
 

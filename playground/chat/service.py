@@ -15,6 +15,7 @@ from playground.chat.answering import Answerer, EngineSource, Observe, Preparati
 from playground.chat.completions import CompletionRequest, Completions
 from playground.chat.incoming import check_id, checked, clean_prompt, title_of
 from playground.chat.intake import Exchange, Intake, Refusal
+from playground.chat.look_book import LookBook
 from playground.chat.neighbours import Neighbours
 from playground.chat.run import Run
 from playground.chat.runs import Runs
@@ -33,6 +34,7 @@ from playground.domain import (
 )
 from playground.errors import DetectorUnavailable, InvalidRequest
 from playground.moderation.contract import Moderator, Screened
+from playground.moderation.fingerprint import Fingerprint
 from playground.storage.conversations import ConversationStore, ended
 from playground.storage.decisions import DecisionStore
 from playground.text import plain
@@ -47,7 +49,7 @@ class ChatService:
     """The use cases of a chat. Safe to use from many threads; `owner` is whoever the conversations belong to.
     `models` makes a model ready before it is asked (None: every model is); `neighbours` are other processes on the same
     database (None: there are none); `observe` hears how each answer ended; `trails` keeps what servers tell about
-    the tokens of answers (None: a book of its own).
+    the tokens of answers, `looks` what models on this machine were seen to hold possible (None: books of its own).
 
     Every method that takes a conversation raises UnknownConversation when `owner` has none with that id, and any
     method may raise StorageError.
@@ -67,6 +69,8 @@ class ChatService:
         neighbours: Neighbours | None = None,
         observe: Observe = unobserved,
         trails: TrailBook | None = None,
+        looks: LookBook | None = None,
+        fingerprint: Fingerprint | None = None,
     ) -> None:
         self._catalog = catalog
         self._moderator = moderator
@@ -76,8 +80,16 @@ class ChatService:
         self._intake = Intake(moderator, conversations)
         self._runs = Runs(max_runs, neighbours)
         self.trails = trails or TrailBook()
+        self.looks = looks or LookBook()
         self._answerer = Answerer(
-            engines, models, moderator, conversations, decisions, observe=observe, trails=self.trails
+            engines,
+            models,
+            moderator,
+            conversations,
+            decisions,
+            observe=observe,
+            trails=self.trails,
+            fingerprint=fingerprint,
         )
         self._completions = Completions(
             catalog=catalog,
@@ -229,11 +241,16 @@ class ChatService:
     def delete(self, owner: str, conversation_id: str) -> None:
         """Put a conversation away, and stop the answer in it; it can be restored for `UNDO_TIME`."""
         self._store.delete(owner, check_id(conversation_id))
-        self.trails.forget(conversation_id)
+        self.forget(conversation_id)
         run = self.active(owner, conversation_id)
         if run:
             run.cancel()
         self._store.purge(utc_now() - UNDO_TIME)
+
+    def forget(self, conversation_id: str) -> None:
+        """Keep nothing in memory any more of what was seen inside the answers of a conversation."""
+        self.trails.forget(conversation_id)
+        self.looks.forget(conversation_id)
 
     def restore(self, owner: str, conversation_id: str) -> Conversation:
         """Undo `delete`; what servers told about its answers stays gone."""

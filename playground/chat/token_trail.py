@@ -6,17 +6,15 @@ character it has a part in was released as it is: not held back, not blocked, no
 
 from __future__ import annotations
 
-import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from playground.chat.masking import Mask
 from playground.domain import TokenScore
 from playground.engines.contract import TokenLogprob
-from playground.moderation.contract import OutputGuard, Screened
+from playground.moderation.contract import Screened
 
-SCREENING_SECONDS = 2.0
 MOST_AHEAD = 4096
 """How many tokens may be ahead of their text, or bytes of text ahead of their tokens, before they count as lost."""
 
@@ -152,29 +150,19 @@ class TokenTrail:
 
 
 class Teller:
-    """Says what may be told of tokens at once. `new_guard` screens what alternatives would have said, for
-    `SCREENING_SECONDS` in all.
-    """
+    """Says what may be told of tokens at once; `mask` screens what alternatives would have said."""
 
-    def __init__(self, new_guard: Callable[[], OutputGuard]) -> None:
-        self._mask = Mask(new_guard)
-        self._seconds = SCREENING_SECONDS
+    def __init__(self, mask: Mask) -> None:
+        self._mask = mask
 
     def tell(self, text: str, released: ReleasedToken) -> TokenScore:
         """A token of an answer that begins with `text`, with the alternatives that the gate would let through."""
         token = released.token
         before = text[: released.written]
-        top = tuple((text, value) for _, text, value in token.top if text == token.text or self._clears(before, text))
+        top = tuple(
+            (text, value) for _, text, value in token.top if text == token.text or self._mask.clears(before, text)
+        )
         return TokenScore(token.text, token.data or token.text.encode("utf-8", "replace"), token.logprob, top)
-
-    def _clears(self, before: str, text: str) -> bool:
-        """Whether the gate would release this here; no once the time for such questions is used up."""
-        if self._seconds <= 0:
-            return False
-        began = time.monotonic()
-        cleared = self._mask.clears(before, text)
-        self._seconds -= time.monotonic() - began
-        return cleared
 
 
 def _data(token: TokenLogprob) -> bytes:

@@ -31,7 +31,7 @@ class TokenView:
 
 @dataclass(frozen=True, slots=True)
 class AnswerView:
-    """An answer as tokens. `recut` says that the model had cut it into more tokens than its text is read back into.
+    """An answer as tokens. `recut` says that the model had written other tokens than its text is read back into.
 
     `told` says that a server told them while it wrote: nothing can go on from one of them.
     """

@@ -49,6 +49,16 @@ def place_view(place: int, stretch: Stretch, text: str, mask: Mask) -> PlaceView
     return PlaceView(place, stretch.view, tuple(others))
 
 
+def rather_view(stretch: Stretch, text: str, mask: Mask) -> AlternativeView | None:
+    """The likeliest token of a place, if it is another than the one that stands there; see `place_view`."""
+    if stretch.told is None or not stretch.told.top:
+        return None
+    name, logprob = max(stretch.told.top, key=lambda one: one[1])
+    if name == stretch.told.name or logprob <= stretch.told.logprob:
+        return None
+    return _other(name, logprob, cleared=mask.clears(text[: stretch.start], name))
+
+
 def _stretches(trail: Trail, answer: Message) -> Iterator[Stretch]:
     text, at = answer.content, 0
     spans = covered_spans(answer, text)

@@ -80,7 +80,8 @@ class Delta:
     """A piece of an answer, never part of a UTF-8 character.
 
     `finish_reason`, `usage` and `timings` are set on the last piece of a stream, and only there. `reasoning` is a piece
-    of the model's thinking, from engines that are told it apart (others leave the model's tags in `text`). A piece
+    of the model's thinking, from engines that are told it apart (others leave the model's tags in `text`). `token_ids`
+    on the last piece are the answer's tokens, as far as they are in its text, from engines that tokenise here. A piece
     without anything says that the engine still waits: a moment to look whether anybody still wants the answer.
     """
 
@@ -90,6 +91,7 @@ class Delta:
     usage: Usage | None = None
     timings: Timings | None = None
     reasoning: str = ""
+    token_ids: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from playground.catalog.machine import Gpu, Machine, Memory, read_memory
 from playground.catalog.spec import ModelSpec
 from playground.domain import Loading, SamplingParams
 from playground.engines.choice import Setup
-from playground.engines.contract import Delta, EngineOptions, Prompt
+from playground.engines.contract import Delta, EngineOptions, Look, Prompt
 
 LONGEST_SECONDS = 120
 """The longest a card is asked for at once; people have a few minutes a day, and long requests wait longer."""
@@ -30,13 +30,29 @@ _UNKNOWN_PARAMETERS = 4_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
+class Reading:
+    """What of an answer is to be looked at: see `TransparentEngine.look`."""
+
+    first: int
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
-    """One answer to be written on a lent card."""
+    """One answer to be written on a lent card, or to be looked into: then there is a `reading`."""
 
     spec: ModelSpec
     options: EngineOptions
     prompt: Prompt
     params: SamplingParams
+    reading: Reading | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Looks:
+    """What a reading found, place by place."""
+
+    found: list[Look]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +63,7 @@ class Failure:
     sentence: str
 
 
-Piece = Delta | Loading | Failure
+Piece = Delta | Loading | Looks | Failure
 Call = Callable[[Job], Iterator[Piece]]
 """Asks for a card and writes the answer there. Closing what it returns gives the card back."""
 
@@ -73,7 +89,8 @@ class Lease:
 
 def seconds_for(job: Job) -> int:
     """How long to ask for the card: to start, to read the prompt and to write the longest answer, in seconds."""
-    wanted = _fixed_seconds(job) + job.params.max_tokens / _tokens_per_second(job)
+    written = job.params.max_tokens if job.reading is None else 0
+    wanted = _fixed_seconds(job) + written / _tokens_per_second(job)
     return round(min(max(wanted, _SHORTEST_SECONDS), LONGEST_SECONDS))
 
 

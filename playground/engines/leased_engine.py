@@ -13,8 +13,8 @@ from typing import cast
 
 from playground.catalog.spec import ModelSpec
 from playground.domain import Loading, SamplingParams, Stage
-from playground.engines.contract import Capabilities, Delta, EngineOptions, Progress, Prompt
-from playground.engines.lease import Failure, Job, Lease, Piece, affordable_tokens
+from playground.engines.contract import Capabilities, Delta, EngineOptions, Look, Progress, Prompt
+from playground.engines.lease import Failure, Job, Lease, Looks, Piece, Reading, affordable_tokens
 from playground.engines.wire import unpack_error
 from playground.errors import EngineError, GpuQuotaSpent, GpuTimeSpent, NoGpuFree, PlaygroundError, WorkerDied
 
@@ -45,7 +45,7 @@ _SAID: tuple[tuple[str, tuple[type[EngineError], str]], ...] = (
 
 
 class LeasedEngine:
-    """Asks for a card for every answer, and gives it back after it."""
+    """Asks for a card for every answer and every look into one, and gives it back after it."""
 
     def __init__(self, spec: ModelSpec, options: EngineOptions, lease: Lease) -> None:
         self._spec = spec
@@ -66,20 +66,35 @@ class LeasedEngine:
         job = replace(job, params=replace(params, max_tokens=min(params.max_tokens, affordable_tokens(job))))
         if progress is not None:
             progress(Loading(Stage.LEASING))
+        for piece in self._pieces(job):
+            if isinstance(piece, Delta):
+                yield piece
+            elif isinstance(piece, Loading) and progress is not None:
+                progress(piece)
+
+    def look(self, prompt: Prompt, params: SamplingParams, *, first: int, count: int) -> list[Look]:
+        """What the model holds possible at the answer's places from `first` on; a card is lent for that, too.
+
+        Raises as `generate` does.
+        """
+        job = Job(self._spec, self._options, prompt, params, Reading(first, count))
+        for piece in self._pieces(job):
+            if isinstance(piece, Looks):
+                return piece.found
+        raise _DIED[0](_DIED[1])
+
+    def _pieces(self, job: Job) -> Iterator[Piece]:
         lent = _Lent(job, self._lease)
         try:
             for piece in lent.pieces():
                 if isinstance(piece, Failure):
                     raise unpack_error([piece.code, piece.sentence])
-                if isinstance(piece, Delta):
-                    yield piece
-                elif progress is not None:
-                    progress(piece)
+                yield piece
         finally:
             lent.abandoned.set()
 
     def score(self, token_ids: Sequence[int]) -> list[float]:
-        """Nothing: cards are lent for answers."""
+        """Nothing: cards are lent for answers and looks into them."""
         del token_ids
         raise EngineError(f"{self._spec.name} writes on a lent graphics card, which is not asked for scores.")
 

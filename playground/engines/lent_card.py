@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, cast
 
 from playground.catalog.spec import ModelSpec
 from playground.domain import Loading, Queued, Stage
-from playground.engines.contract import Engine, EngineOptions
-from playground.engines.lease import Failure, Job, Piece
+from playground.engines.contract import Engine, EngineOptions, TransparentEngine
+from playground.engines.lease import Failure, Job, Looks, Piece, Reading
 from playground.engines.registry import kind_of
-from playground.errors import EngineError, OutOfMemory, PlaygroundError
+from playground.errors import EngineError, NoProbabilities, OutOfMemory, PlaygroundError
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -44,11 +44,14 @@ class LentCard:
         self._weights[_key(spec)] = load_weights(spec, options)
 
     def answer(self, job: Job) -> Iterator[Piece]:
-        """Write one answer. Errors come as a piece: exceptions would lose their words on the way back."""
+        """Write one answer, or look into one. Errors come as a piece: as exceptions they would lose their words."""
         try:
             if _key(job.spec) not in self._engines:
                 yield Loading(Stage.LOADING)
             engine = self._engine(job)
+            if job.reading is not None:
+                yield _looks(engine, job, job.reading)
+                return
             with closing(cast("Generator[Delta]", engine.generate(job.prompt, job.params))) as pieces:
                 yield from pieces
         except PlaygroundError as error:
@@ -82,6 +85,12 @@ class LentCard:
         for engine in self._engines.values():
             engine.close()
         self._engines.clear()
+
+
+def _looks(engine: Engine, job: Job, reading: Reading) -> Looks:
+    if not isinstance(engine, TransparentEngine):
+        raise NoProbabilities(f"{job.spec.name} does not show how probable tokens are. Choose another model.")
+    return Looks(engine.look(job.prompt, job.params, first=reading.first, count=reading.count))
 
 
 def _key(spec: ModelSpec) -> _Key:

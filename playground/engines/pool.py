@@ -111,7 +111,7 @@ class EnginePool:
         self._changed = threading.Condition()
         self._slots: dict[str, _Slot] = {}
         self._line: list[_Ticket] = []
-        self._tokenizers: dict[str, Tokenizer] = {}
+        self._tokenizers: dict[str, tuple[ModelSpec, Tokenizer]] = {}
         self._restarts: Counter[str] = Counter()
         self._reaper: threading.Thread | None = None
         self._closed = False
@@ -140,11 +140,11 @@ class EnginePool:
         if kind.tokenizer is None:
             return None
         with self._changed:
-            known = self._tokenizers.get(spec.id)
-        if known is None:
+            read, known = self._tokenizers.get(spec.id, (spec, None))
+        if known is None or (read.path, read.engine_options) != (spec.path, spec.engine_options):  # it was fetched anew
             known = kind.tokenizer(spec)
             with self._changed:
-                self._tokenizers[spec.id] = known
+                self._tokenizers[spec.id] = spec, known
         return known
 
     def options_for(self, spec: ModelSpec) -> EngineOptions:

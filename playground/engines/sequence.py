@@ -76,6 +76,8 @@ class Sequence:
         self._stopped = False
         self._one_by_one = bool(params.stop)
         self._text: list[str] = []
+        self._written: list[tuple[int, int]] = []  # tokens, and where in the text each begins
+        self._read_characters = self._released_characters = 0
         self._logprobs: list[TokenLogprob] = []
         self._arrived = self._heard = time.monotonic()
         self._admitted = self._first = self._last = 0.0
@@ -169,11 +171,18 @@ class Sequence:
             self.finish or FinishReason.CANCELLED,
             Usage(len(self.prompt) - self._answered, self.generated, self.cached),
             timings if self._first else Timings(),
+            token_ids=self._kept(),
         )
+
+    def _kept(self) -> tuple[int, ...]:
+        """The answer's tokens but for the one that ends it, and for those that a stop text cut away."""
+        end = self._released_characters if self._stopped else self._read_characters + 1
+        eos_ids = self._vocabulary.eos_ids
+        return tuple(token for token, start in self._written if start < end and token not in eos_ids)
 
     def _begin(self, tokens: list[int]) -> None:
         """The answer has a beginning, which may be all of it."""
-        self._release(self._detokenizer.feed(tokens))
+        self._write(tokens)
         if tokens[-1] in self._vocabulary.eos_ids:
             self.finish = FinishReason.STOP
 
@@ -181,19 +190,26 @@ class Sequence:
         """Turn tokens into text, up to a stop text; tokens behind it do not count."""
         if not self._one_by_one:
             self.generated += len(tokens)
-            self._release(self._detokenizer.feed(tokens))
+            self._write(tokens)
             return
         for place, token in enumerate(tokens, start=1):
             self.generated += 1
-            self._release(self._detokenizer.feed([token]))
+            self._write([token])
             if self._stopped:
                 del self._logprobs[len(self._logprobs) - (len(tokens) - place) :]
                 return
+
+    def _write(self, tokens: list[int]) -> None:
+        self._written += [(token, self._read_characters) for token in tokens]
+        text = self._detokenizer.feed(tokens)
+        self._read_characters += len(text)
+        self._release(text)
 
     def _release(self, text: str) -> None:
         released, self._stopped = self._stop.feed(text)
         if released:
             self._text.append(released)
+            self._released_characters += len(released)
         if self._stopped:
             self.finish = FinishReason.STOP
 

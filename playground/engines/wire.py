@@ -133,6 +133,7 @@ def pack_delta(delta: Delta) -> list[Any]:
         delta.finish_reason,
         [usage.prompt_tokens, usage.completion_tokens, usage.cached_tokens],
         [timings.queued, timings.first_token, timings.decoding],
+        delta.token_ids,
     ]
 
 
@@ -148,8 +149,8 @@ def unpack_delta(packed: list[Any]) -> Delta:
     )
     if len(packed) == 3:
         return Delta(packed[0], logprobs, reasoning=packed[2])
-    text, _, reasoning, reason, usage, timings = packed
-    return Delta(text, logprobs, FinishReason(reason), Usage(*usage), Timings(*timings), reasoning)
+    text, _, reasoning, reason, usage, timings, token_ids = packed
+    return Delta(text, logprobs, FinishReason(reason), Usage(*usage), Timings(*timings), reasoning, tuple(token_ids))
 
 
 def pack_look(look: Look) -> list[Any]:

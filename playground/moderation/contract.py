@@ -136,6 +136,13 @@ class OutputGuard(Protocol):
     Cost is linear in the text. After a blocking result nothing more is released.
     """
 
+    def resume(self, released: str) -> str:
+        """Go on after a text that was released; returns the end of it, which is screened again together with the rest.
+
+        To be called first.
+        """
+        ...
+
     def feed(self, delta: str) -> Screened:
         """Take in more text; returns what is cleared by now (often nothing)."""
         ...
@@ -178,6 +185,10 @@ class Moderator(Protocol):
         context: Sequence[str] = (),
         language: Language = "en",
         model_id: str = "",
+        counted: bool = True,
     ) -> OutputGuard:
-        """A new guard for one stream; `context` are the turns before it, newest last."""
+        """A new guard for one stream; `context` are the turns before it, newest last.
+
+        `counted` False: what it does is in no figure about how long people wait for the gate.
+        """
         ...

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
+from collections.abc import Iterable
 from pathlib import Path
 
 from playground.errors import StorageError
@@ -24,6 +25,10 @@ class Fingerprint:
         """BLAKE2b (RFC 7693) of the text in UTF-8, keyed, 16 bytes."""
         data = text.encode("utf-8", "surrogatepass")
         return hashlib.blake2b(data, key=self._key, digest_size=16).hexdigest()
+
+    def of_tokens(self, token_ids: Iterable[int]) -> str:
+        """The same for a run of tokens."""
+        return self(" ".join(map(str, token_ids)))
 
 
 def derive_key(secret: str) -> bytes:

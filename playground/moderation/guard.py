@@ -39,6 +39,7 @@ class _Look:
 
 _CONTEXT = 96  # released characters that detectors see again, to the left of what they decide about
 _OVERHANG = 256  # how much longer than its greatest length a unit gets before it is looked at: what may be unsettled
+_REVIEWED = 240  # the least of what was released that is screened again when a text is resumed
 _PROBE = 20  # characters in which the end of a unit is recognised
 
 
@@ -87,6 +88,20 @@ class StreamGuard:
     def verdicts(self) -> tuple[Verdict, ...]:
         """Every decision so far (warned, redacted, blocked, degraded)."""
         return tuple(self._verdicts)
+
+    def resume(self, released: str) -> str:
+        """Go on after a text that was released; returns the end of it, which is screened again together with the rest.
+
+        That is the unit that is still growing, and at least `_REVIEWED` characters from where a unit begins. To be
+        called first.
+        """
+        if not self._detectors and not self._judges:
+            return ""
+        ends, _ = unit_ends(released, self._unit)
+        start = max((end for end in ends if end <= len(released) - _REVIEWED), default=0)
+        self._fences.advance(released[:start])
+        self._keep(released[max(0, start - _CONTEXT) : start], released[start:])
+        return released[start:]
 
     def feed(self, delta: str) -> Screened:
         """Take in more text; returns what is cleared by now. After a blocking verdict or the end: nothing."""

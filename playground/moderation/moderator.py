@@ -142,13 +142,13 @@ class PolicyModerator:
         context: Sequence[str] = (),
         language: Language = "en",
         model_id: str = "",
+        counted: bool = True,
     ) -> StreamGuard:
         """A new guard for one stream; `context` are the turns before it, newest last."""
         policy = self.policy.tailored(language, model_id)
         detectors = [facing(detector, direction, context) for detector in self._detectors[direction]]
-        return StreamGuard(
-            policy, detectors, direction, language, self._fingerprint, meter=self.meter, observe=self._observe
-        )
+        meter, observe = (self.meter, self._observe) if counted else (None, unobserved)
+        return StreamGuard(policy, detectors, direction, language, self._fingerprint, meter=meter, observe=observe)
 
     def _seam_findings(self, detectors: Sequence[Detector], text: str, context: Sequence[str]) -> list[Finding]:
         head = text[:_SEAM]

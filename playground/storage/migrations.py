@@ -285,6 +285,11 @@ def m012_vote_schedules(connection: Connection) -> None:
     _run(connection, "ALTER TABLE votes ADD COLUMN schedule TEXT NOT NULL DEFAULT ''")
 
 
+def m013_making(connection: Connection) -> None:
+    """How an answer was made: hashes of the tokens received and written, and what stood around its thoughts."""
+    _run(connection, "ALTER TABLE messages ADD COLUMN making JSON")
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     m001_conversations,
     m002_decisions,
@@ -298,6 +303,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     m010_shared_counts,
     m011_postgres,
     m012_vote_schedules,
+    m013_making,
 )
 
 

@@ -14,6 +14,7 @@ from playground.domain import (
     Direction,
     Finding,
     FinishReason,
+    Making,
     Message,
     Ruling,
     SamplingParams,
@@ -46,6 +47,7 @@ def message_record(message: Message) -> dict[str, Any]:
         **{name: getattr(message, name) for name in Message.__slots__},
         "usage": None if message.usage is None else asdict(message.usage),
         "timings": None if message.timings is None else asdict(message.timings),
+        "making": None if message.making is None else asdict(message.making),
         "verdicts": [verdict_record(verdict) for verdict in message.verdicts],
     }
 
@@ -56,6 +58,7 @@ def message_of(row: RowMapping) -> Message:
     values["finish_reason"] = None if row["finish_reason"] is None else FinishReason(row["finish_reason"])
     values["usage"] = None if row["usage"] is None else Usage(**row["usage"])
     values["timings"] = None if row["timings"] is None else Timings(**row["timings"])
+    values["making"] = None if row["making"] is None else making_of(row["making"])
     values["verdicts"] = tuple(verdict_of(record) for record in row["verdicts"])
     return Message(**values)
 
@@ -96,6 +99,11 @@ def _ruling(record: Mapping[str, Any]) -> Ruling:
         action=Action(record["action"]),
         threshold=record["threshold"],
     )
+
+
+def making_of(record: Mapping[str, Any]) -> Making:
+    """How an answer was made, from its record."""
+    return Making(**{**record, "frame": None if record["frame"] is None else tuple(record["frame"])})
 
 
 def params_of(record: Mapping[str, Any]) -> SamplingParams:

@@ -113,6 +113,7 @@ messages = Table(
     Column("finish_reason", String(16)),
     Column("usage", JSON(none_as_null=True)),
     Column("timings", JSON(none_as_null=True)),
+    Column("making", JSON(none_as_null=True)),
     Column("dropped_messages", Integer, nullable=False),
     Column("verdicts", JSON, nullable=False),
     Column("error", String(64)),

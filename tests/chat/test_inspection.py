@@ -349,7 +349,7 @@ def test_a_model_that_was_fetched_is_looked_into(fetched: Services) -> None:
 def test_nothing_is_downloaded_for_a_look(fetched: Services) -> None:
     subject = subject_of(ask(fetched, "Who are you?", "local"))
     object.__setattr__(fetched.catalog.get("local"), "source", fetched.catalog.get("absent").source)
-    with pytest.raises(ModelAbsent, match="is not on this machine yet. Ask it something"):
+    with pytest.raises(ModelAbsent, match=r"is not on this machine yet\. Ask it something"):
         fetched.inspector.tokens(subject)
     assert not fetched.library.jobs()
 

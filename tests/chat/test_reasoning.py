@@ -52,3 +52,30 @@ def test_without_tags_everything_is_answer_at_once() -> None:
 def test_text_that_cannot_become_a_tag_is_not_held_back() -> None:
     assert ReasoningSplitter(TAGS).feed("a <b") == [(TextDelta, "a <b", 0)]
     assert ReasoningSplitter(TAGS).feed("a <th") == [(TextDelta, "a ", 0)]
+
+
+@pytest.mark.parametrize("size", [1, 3, 1000])
+@pytest.mark.parametrize(
+    ("text", "thinking", "frame"),
+    [
+        ("<think>\nNorway…\n</think>\n\nOslo.", False, ("<think>\n", "</think>\n\n")),
+        ("<think>\n\n</think>\n\nOslo.", False, ("<think>\n\n", "</think>\n\n")),
+        ("\nNorway…\n</think>\n\nOslo.", True, ("\n", "</think>\n\n")),
+        ("<think>never closed", False, ("<think>", "")),
+        ("never closed", True, ("", "")),
+        ("Oslo.", False, None),
+        ("one <think>x</think> two", False, None),
+        ("<think>x</think> two <think>y</think> three", False, None),
+    ],
+)
+def test_what_stood_around_the_thoughts_is_kept(
+    text: str, size: int, frame: tuple[str, str] | None, *, thinking: bool
+) -> None:
+    splitter = ReasoningSplitter(TAGS, thinking=thinking)
+    parts = [part for start in range(0, len(text), size) for part in splitter.feed(text[start : start + size])]
+    parts += splitter.finish()
+    assert splitter.frame == frame
+    if frame is not None:
+        thoughts = "".join(part.text for part in parts if part.kind is ReasoningDelta)
+        answer = "".join(part.text for part in parts if part.kind is TextDelta)
+        assert frame[0] + thoughts + frame[1] + answer == text

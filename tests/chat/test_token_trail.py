@@ -131,7 +131,7 @@ def test_a_model_that_cannot_tell_says_so(build_house: Build) -> None:
 def test_alternatives_are_left_out_once_screening_them_takes_too_long(
     build_house: Build, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("playground.chat.token_trail.SCREENING_SECONDS", 0.0)
+    monkeypatch.setattr("playground.chat.masking.SCREENING_SECONDS", 0.0)
     run, tokens = ask(build_house(SpellingEngine(3)), "Hello there.")
     assert [[text for text, _ in token.top] for token in tokens] == [[token.text] for token in tokens]
     assert any(isinstance(event, TextDelta) for event in run.events())

@@ -30,7 +30,7 @@ def through(frame: Frame) -> Frame:
     [
         Delta("xin chào 🙂\n\x00\ud800"),
         Delta("a", (TokenLogprob(3, "a", -0.5, ((3, "a", -0.5), (4, "b", -1.25))),)),
-        Delta("", (), FinishReason.LENGTH, Usage(3, 4, 2), Timings(0.1, 0.2, 0.3)),
+        Delta("", (), FinishReason.LENGTH, Usage(3, 4, 2), Timings(0.1, 0.2, 0.3), token_ids=(7, 0, 9)),
         Delta("z", (TokenLogprob(1, "z", -1.0),), FinishReason.STOP, Usage(), Timings()),
     ],
 )

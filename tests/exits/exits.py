@@ -207,7 +207,7 @@ WORDLESS_COLUMNS = {
     "comparison_sides": "comparison_id conversation_id",
     "votes": "id comparison_id mode model_a model_b winner language category session prompt_hash schedule"
     " side_a side_b",
-    "messages": "id conversation_id parent_id role model_id finish_reason usage timings verdicts error",
+    "messages": "id conversation_id parent_id role model_id finish_reason usage timings making verdicts error",
     "decisions": "id verdict_id conversation_id direction action category detector version policy language model_id"
     " degraded owner shadow text_hash",
     "api_keys": "id name start hash used_on",

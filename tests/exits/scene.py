@@ -26,9 +26,8 @@ from typing import Any
 import pytest
 import uvicorn
 
-from playground.arena import surprise
 from playground.arena.contract import Mode, SideRequest, TableChoice
-from playground.chat import token_trail
+from playground.chat import masking
 from playground.chat.completions import CompletionRequest
 from playground.chat.inspection import Subject
 from playground.chat.run import Run
@@ -504,8 +503,7 @@ def staged(*canaries: Canary, folder: Path, blocks: bool = True, pages: bool = F
         settings = _settings(site, canaries, blocks=blocks)
         placed = frozenset(site.data_dir.rglob("*"))
         patch.chdir(folder)
-        for module in (token_trail, surprise):  # on a busy machine, too, everything is screened
-            patch.setattr(module, "SCREENING_SECONDS", 120.0)
+        patch.setattr(masking, "SCREENING_SECONDS", 120.0)  # on a busy machine, too, everything is screened
         for name in ("data_dir", "policy", "moderation_url"):
             patch.setenv(f"PLAYGROUND_{name.upper()}", str(getattr(settings, name)))
         lines: list[str] = []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from playground.arena.contract import Surprise, SurpriseView
@@ -112,6 +112,7 @@ def _reading(read: Surprise, own: Surprise, *, reader: SideCard, author: SideCar
         sentence = failure_sentence(read.trouble.code, read.trouble.message, words)
         return Reading(reader.letter, reader.name, is_own, trouble=sentence)
     said = (_parting(read, reader, words, own=is_own), *_compared(read, own, reader, author, words))
+    said = (*said, *_limits(read, reader, words))
     return Reading(
         letter=reader.letter,
         name=reader.name,
@@ -119,8 +120,18 @@ def _reading(read: Surprise, own: Surprise, *, reader: SideCard, author: SideCar
         tokens=tuple(_token(token, read.rather.get(place), words) for place, token in enumerate(read.tokens)),
         figures=_figures(read, words),
         parting=read.parting,
-        said=said if read.whole else (*said, words("surprise.cut", count=words.number(len(read.tokens)))),
+        said=said,
     )
+
+
+def _limits(read: Surprise, reader: SideCard, words: Words) -> Iterator[str]:
+    """What the reader did not see as it was written."""
+    if read.thoughtless:
+        yield words("surprise.thoughtless", reader=reader.name)
+    if any(token.kind == "covered" for token in read.tokens):
+        yield words("surprise.covered")
+    if not read.whole:
+        yield words("surprise.cut", count=words.number(len(read.tokens)))
 
 
 def _figures(read: Surprise, words: Words) -> tuple[tuple[str, str, str], ...]:
