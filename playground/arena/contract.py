@@ -150,7 +150,8 @@ class Surprise:
     `rather` has, by place, the token that the model holds likelier than the one that stands there; the first is where
     they part ways. `bits_per_token` and `bits_per_character` are means of -log2 of the probabilities (None: nothing to
     read); `tokens_per_word` says how finely this answer is cut. `whole` is false for an answer of which only the
-    beginning was read, `thoughtless` true when the thoughts before it were not: this model does not think. `trouble` says why it could not be read, and then there is nothing else.
+    beginning was read, `thoughtless` true when the thoughts before it were left out: this model does not think.
+    `trouble` says why it could not be read, and then there is nothing else.
     """
 
     model_id: str

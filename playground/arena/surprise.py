@@ -2,8 +2,8 @@
 
 A model reads an answer as if it had written it itself, in the conversation in which it was written. How surprising it
 finds a token is -log2 of the probability it gives it, in bits. What it would rather have written, where that is
-something else, is told as far as the gate would clear it as an answer of that model's. A model on a server reads nothing
-but its own answer, and that as it was told while it was written.
+something else, is told as far as the gate would clear it as an answer of that model's. A model on a server reads its
+own answer only, as the server told it while it wrote.
 """
 
 from __future__ import annotations

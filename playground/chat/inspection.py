@@ -225,9 +225,7 @@ class Inspector:
         if not all(0 <= token < _IDS and table.tokenizer.name(token) for token in chosen):
             raise InvalidRequest("The model has no such token. Reload the page and try again.")
         if any(map(table.tokenizer.is_control, chosen[:-1])):
-            raise InvalidRequest(
-                "This token is no part of a text: nothing can follow it. Reload the page and try again."
-            )
+            raise InvalidRequest("Nothing can follow a token that is no text. Reload the page and try again.")
         return (*table.answer[:place], *chosen)
 
     def _cleared(
@@ -240,7 +238,7 @@ class Inspector:
     ) -> tuple[AlternativeView, ...]:
         """The candidates for the place after `before`, those masked that the gate would not let through there.
 
-        The token that `stands` there was released. Once the gate was asked for `masking.SCREENING_SECONDS`, the others are masked, too.
+        The token that `stands` there was released. Once the time of the `Mask` is spent, all others are masked.
         """
         mask = self._mask(table.case, language)
         written = "".join(table.tokenizer.texts(before, start=True))

@@ -5,14 +5,22 @@ from __future__ import annotations
 import math
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from playground.arena.contract import Mode, SideRequest, Surprise, SurpriseView
-from playground.arena.surprise import MOST_TOKENS
-from playground.catalog.catalog import SHIPPED
+from playground.arena.surprise import MOST_TOKENS, CrossReader, Reader
+from playground.catalog.catalog import SHIPPED, Catalog
+from playground.catalog.servers import ModelServer
+from playground.chat.look_book import LookBook
+from playground.chat.trail_book import Trail, TrailBook, TrailToken
 from playground.config import Settings
+from playground.domain import Message, SamplingParams
+from playground.engines.contract import EngineOptions, LegibleTokenizer, Look, Prompt
+from playground.engines.pool import EnginePool
+from playground.moderation.moderator import build_moderator
 from playground.services import Services, build
 from tests import oracle
 from tests.catalogue import write_models
@@ -26,10 +34,14 @@ def thinking(isolated: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Built]
     """Makes a playground of an echo and an oracle: what the latter says, what it holds possible."""
     built: list[Services] = []
 
-    def make(says: str, *holds: str) -> Services:
+    def make(says: str, *holds: str, tags: list[str] | None = None) -> Services:
         oracle.install(monkeypatch, [says], holds)
         (isolated / "policy.toml").write_text(oracle.POLICY, encoding="utf-8")
-        models = write_models(isolated / "models.toml", {"oracle": {"engine": "oracle"}})
+        rows = {
+            "oracle": {"engine": "oracle"} | ({"reasoning_tags": tags} if tags else {}),
+            "plain": {"engine": "oracle"},
+        }
+        models = write_models(isolated / "models.toml", rows)
         settings = Settings(
             data_dir=isolated / "data", models_file=models, default_model="echo", policy=str(isolated / "policy.toml")
         )
@@ -141,3 +153,53 @@ def test_models_that_were_fetched_read_and_those_that_cannot_say_so(isolated: Pa
         assert view.tokens_per_word[2] == view.tokens_per_word[1] != {}  # the tokenizer is there, whatever else is not
     finally:
         services.close()
+
+
+def test_thoughts_are_read_before_the_answer_by_models_that_think(
+    thinking: Built, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    services = thinking("<think>\nhm\n</think>\n\nYes.", "lovely", tags=["<think>", "</think>"])
+    read_prompts: list[tuple[int, ...]] = []
+    look = oracle.Oracle.look
+
+    def watched(self: oracle.Oracle, prompt: Prompt, params: SamplingParams, *, first: int, count: int) -> list[Look]:
+        read_prompts.append(prompt.token_ids)
+        return look(self, prompt, params, first=first, count=count)
+
+    monkeypatch.setattr(oracle.Oracle, "look", watched)
+    view = read(services, "Really?", ("oracle", "plain"))
+    tokenizer = services.pool.tokenizer(services.catalog.get("oracle"))
+    assert isinstance(tokenizer, LegibleTokenizer)
+    told = ["".join(tokenizer.texts(prompt)).partition("assistant: ")[2] for prompt in read_prompts]
+    own, other = view.readings[0]
+    assert "".join(token.text for token in own.tokens) == "".join(token.text for token in other.tokens) == "Yes."
+    assert told[0] == "<think>\nhm\n</think>\n\nYes."
+    assert "Yes." in told
+    assert (own.thoughtless, other.thoughtless) == (False, True)
+
+
+def test_a_model_on_a_server_reads_its_own_answer_as_it_was_told() -> None:
+    far = replace(Catalog.load().get("echo"), id="far", servers=(ModelServer("http://127.0.0.1:9"),))
+    asked, book = Message("user", "hello"), TrailBook()
+    answer, other = Message("assistant", "Hello there"), Message("assistant", "Hi")
+    tokens = (
+        TrailToken(0, 5, "Hello", math.log(0.5), (("Hello", math.log(0.5)), ("Hey", math.log(0.25)))),
+        TrailToken(5, 11, " there", math.log(0.125), ((" you", math.log(0.5)), (" there", math.log(0.125)))),
+    )
+    book.keep(answer.id, "c1", Trail(tokens, whole=True, text_hash=hash("Hello there"), size=1))
+    moderator = build_moderator("standard")
+    engines = EnginePool(EngineOptions(), max_models=1, idle_seconds=0, start_seconds=1, stall_seconds=1)
+    cross = CrossReader(engines, None, moderator, trails=book, looks=LookBook())
+    readers = [Reader(far, SamplingParams(), conversation_id=name) for name in ("c1", "c2")]
+    view = cross.read(readers, [(asked, answer), (asked, other)], "en")
+    own, elsewhere = view.readings[0]
+    assert [(token.text, token.probability) for token in own.tokens] == [
+        ("Hello", pytest.approx(0.5)),
+        (" there", pytest.approx(0.125)),
+    ]
+    assert (own.bits_per_token, own.bits_per_character) == (pytest.approx(2.0), pytest.approx(4 / 11))
+    assert {place: one.text for place, one in own.rather.items()} == {1: " you"}
+    assert (own.trouble, own.whole) == (None, True)
+    for reading in (elsewhere, *view.readings[1]):  # no other answer, and none of which nothing is kept
+        assert reading.trouble is not None
+        assert reading.trouble.code == "runs_elsewhere"

@@ -92,10 +92,12 @@ def stepped(inspector: Inspector, subject: Subject, params: SamplingParams, step
     return inspector.step(subject, 0, chosen, params)
 
 
-@pytest.mark.parametrize("seed", [3, 11])
-def test_stepping_with_a_seed_writes_the_answer_that_the_seed_writes(pip: Services, seed: int) -> None:
+@pytest.mark.parametrize(
+    ("model", "seed"), [("pip-fp32", 3), ("pip-fp32", 11), ("pip", 3), ("pip", 11), ("pip-int4", 3), ("fable", 3)]
+)
+def test_stepping_with_a_seed_writes_the_answer_that_the_seed_writes(pip: Services, model: str, seed: int) -> None:
     params = replace(PARAMS, seed=seed, max_tokens=12)
-    run = ask(pip, "Bạn là ai?", params=params)
+    run = ask(pip, "Bạn là ai?", model, params=params)
     answer = answer_of(pip, run)
     assert answer.usage is not None
     last = stepped(pip.inspector, subject_of(run), params, answer.usage.completion_tokens)
@@ -161,6 +163,17 @@ def test_what_the_model_received(pip: Services) -> None:
     assert pip.inspector.prompt(subject_of(second)).changed
 
 
+def test_another_prompt_of_the_same_length_is_another_one(thinking: Built) -> None:
+    services = thinking("lovely day", "lovely")
+    run = ask(services, "Hello", "oracle", system_prompt="Be kind.")
+    before = services.inspector.prompt(subject_of(run))
+    assert not before.changed
+    services.chat.configure(ANNA, run.conversation_id or "", system_prompt="Be rude.")
+    after = services.inspector.prompt(subject_of(run))
+    assert after.total == before.total
+    assert after.changed
+
+
 def test_what_did_not_fit_is_named(pip: Services) -> None:
     run = ask(pip, "The first question of many", params=replace(PARAMS, max_tokens=200))
     for number in range(7):
@@ -221,6 +234,34 @@ def test_what_only_comes_about_with_the_text_before_is_masked_too(thinking: Buil
     assert "ship" in told[place]
 
 
+def test_once_the_gate_was_asked_long_enough_the_rest_is_masked(
+    thinking: Built, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    services = thinking("Have a nice day.", "lovely", "ugly")
+    subject = subject_of(ask(services, "Hello", "oracle"))
+    monkeypatch.setattr("playground.chat.masking.SCREENING_SECONDS", 1e-9)  # one question takes longer
+    seen = services.inspector.place(subject, 7)
+    assert [one.text for one in seen.alternatives if not one.masked][0] == seen.token.text == "n"
+    assert sum(one.masked for one in seen.alternatives) == len(seen.alternatives) - 2
+    step = services.inspector.step(subject, 7, (), PARAMS)
+    assert step.drawn is not None
+    assert not step.drawn.masked  # what is drawn is asked about first
+    assert all(one.masked for one in step.candidates[1:])
+
+
+def test_looking_is_in_no_figure_about_waiting_for_the_gate(thinking: Built) -> None:
+    services = thinking("Have a nice day.", "lovely")
+    subject = subject_of(ask(services, "Hello", "oracle"))
+    before = services.metrics.told()[0].decode()
+    held = services.moderator.meter.held()
+    services.inspector.place(subject, 7)
+    services.inspector.step(subject, 7, (), PARAMS)
+    assert services.moderator.meter.held() == held
+    after = services.metrics.told()[0].decode()
+    counts = [[line for line in told.splitlines() if "gate_seconds_count" in line] for told in (before, after)]
+    assert counts[0] == counts[1] != []
+
+
 def test_a_blocked_answer_is_shown_as_far_as_it_was_released_and_not_beyond(thinking: Built) -> None:
     services = thinking("This is fine. And you motherfucker.", "motherfucker")
     run = ask(services, "Hello", "oracle")
@@ -258,6 +299,22 @@ def test_stepping_into_what_the_gate_stops_ends_there(thinking: Built) -> None:
     assert "fuck" not in answer_of(services, run).content
 
 
+def test_a_token_that_is_no_text_can_only_be_the_last(thinking: Built) -> None:
+    services = thinking("Good day.", "lovely")
+    subject = subject_of(ask(services, "Hello", "oracle"))
+    tokenizer = services.pool.tokenizer(services.catalog.get("oracle"))
+    assert tokenizer is not None
+    end, *_ = tokenizer.encode_pieces([(oracle.END, True)])
+    more = tokenizer.encode("!")
+    assert services.inspector.step(subject, 9, (*more, end), PARAMS).ended
+    for look in (
+        lambda chosen: services.inspector.step(subject, 9, chosen, PARAMS),
+        lambda chosen: services.inspector.beginning(subject, 9, chosen),
+    ):
+        with pytest.raises(InvalidRequest, match="Nothing can follow"):
+            look((end, *more))
+
+
 def question(services: Services, subject: Subject) -> str:
     return services.inspector.question(subject).id
 
@@ -269,6 +326,7 @@ def test_covered_places_stay_covered(thinking: Built) -> None:
     hidden = [view for view in views if view.kind == "covered"]
     assert "".join(view.text for view in hidden) == "[e-mail removed]"
     assert {view.probability for view in hidden} == {None}
+    assert services.inspector.tokens(subject_of(run)).recut  # the mark is not what the model wrote
     place = next(at for at, view in enumerate(views) if view.kind == "covered")
     assert services.inspector.place(subject_of(run), place).alternatives == ()
 

@@ -14,7 +14,7 @@ import gradio as gr
 import pytest
 
 from playground.domain import Loading, Queued, SamplingParams, Stage
-from playground.engines.contract import Delta, EngineOptions, Prompt, Turn
+from playground.engines.contract import Delta, EngineOptions, Prompt, TransparentEngine, Turn
 from playground.engines.lease import LONGEST_SECONDS, Failure, Job, Lease, Piece, affordable_tokens, seconds_for
 from playground.engines.leased_engine import LeasedEngine, refusal
 from playground.engines.lent_card import LentCard
@@ -25,9 +25,11 @@ from playground.errors import (
     GpuTimeSpent,
     ModelLoadError,
     NoGpuFree,
+    NoProbabilities,
     OutOfMemory,
     WorkerDied,
 )
+from tests import oracle
 from tests.engines.conftest import make_spec
 
 ECHO = replace(make_spec("echo"), context_length=100)
@@ -208,3 +210,24 @@ def test_an_engine_makes_room_on_the_card_for_the_next_one(monkeypatch: pytest.M
     pieces = list(card.answer(Job(other, OPTIONS, PROMPT, SamplingParams())))
     assert tries == [1, 0]
     assert not [piece for piece in pieces if isinstance(piece, Failure)]
+
+
+def test_a_look_is_a_call_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    oracle.install(monkeypatch, ["Good"], ["lovely"])
+    spec, jobs = replace(ECHO, engine="oracle"), list[Job]()
+
+    def call(job: Job) -> Iterator[Piece]:
+        jobs.append(pickle.loads(pickle.dumps(job)))
+        for piece in LentCard().answer(jobs[-1]):
+            yield pickle.loads(pickle.dumps(piece))
+
+    leased = engine(call, spec)
+    assert isinstance(leased, TransparentEngine)
+    said = oracle.make_tokenizer(["lovely"]).encode("Good")
+    looks = leased.look(Prompt((), (1, *said), len(said)), SamplingParams(max_tokens=5000), first=1, count=2)
+    assert [look.stands and look.stands.token_id for look in looks] == [*said[1:], None]
+    assert seconds_for(jobs[0]) < seconds_for(replace(jobs[0], reading=None))  # nothing is written
+    with pytest.raises(NoProbabilities):
+        engine(LentCard().answer).look(PROMPT, SamplingParams(), first=0, count=2)
+    with pytest.raises(WorkerDied):
+        engine(lambda _: iter(())).look(PROMPT, SamplingParams(), first=0, count=2)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -192,3 +194,17 @@ def test_leaving_with_an_error_gives_the_engine_back(new_pool: NewPool) -> None:
 
 def test_echo_tokenises_elsewhere(new_pool: NewPool) -> None:
     assert new_pool().tokenizer(A) is None
+
+
+def test_a_model_that_was_fetched_anew_has_its_new_tokenizer(
+    new_pool: NewPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[ModelSpec] = []
+    kind = replace(ENGINES["echo"], tokenizer=lambda spec: read.append(spec) or object())  # type: ignore[arg-type,func-returns-value,return-value]
+    monkeypatch.setitem(ENGINES, "echo", kind)
+    pool = new_pool()
+    old, new = (replace(A, path=Path(name)) for name in ("old", "new"))
+    first = pool.tokenizer(old)
+    assert pool.tokenizer(old) is first
+    assert pool.tokenizer(new) is not first
+    assert [spec.path for spec in read] == [Path("old"), Path("new")]

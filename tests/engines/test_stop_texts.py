@@ -6,7 +6,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from playground.domain import SamplingParams
+from playground.engines.contract import Delta
+from playground.engines.detokenizer import TokenTable, Vocabulary
+from playground.engines.sequence import Event, Sequence
 from playground.engines.stop_texts import StopTexts
+from tests.engines.conftest import make_tokenizer
 
 LETTERS = st.text("ab\n", max_size=30)
 
@@ -40,3 +45,26 @@ def test_nothing_is_held_without_need(size: int) -> None:
     assert watcher.feed("Us") == ("", False)
     assert watcher.feed("ually") == ("\nUsually", False)
     assert watcher.finish() == ""
+
+
+@pytest.mark.parametrize(
+    ("stop", "text", "kept"),
+    [
+        ((), "Hello there.", "Hello there."),
+        (("there",), "Hello ", "Hello "),
+        (("never",), "Hello there.", "Hello there."),
+    ],
+)
+def test_the_tokens_of_an_answer_end_where_its_text_does(stop: tuple[str, ...], text: str, kept: str) -> None:
+    core = make_tokenizer()
+    parts = [core.encode(part).ids for part in ("Hello ", "there", ".")]
+    job = Sequence([5], SamplingParams(stop=stop), 100, Vocabulary(TokenTable(core), frozenset({2}), 500))
+    said: list[Event] = []
+    job.listener = said.append
+    for tokens in (*parts, [2]):
+        if job.finish is None:
+            job.take(tokens)
+    last = job.last_delta()
+    assert "".join(delta.text for delta in [*said, last] if isinstance(delta, Delta)) == text
+    assert last.token_ids == tuple(token for tokens in parts for token in tokens)[: len(core.encode(kept).ids)]
+    assert core.decode(list(last.token_ids)) == kept

@@ -13,6 +13,7 @@ from playground.domain import (
     Direction,
     Finding,
     FinishReason,
+    Making,
     Message,
     Ruling,
     SamplingParams,
@@ -59,6 +60,7 @@ def test_a_message_comes_back_with_everything_it_had(store: ConversationStore) -
         dropped_messages=4,
         verdicts=(verdict(),),
         error="worker_died",
+        making=Making("0a", "1b", ("<think>\n", "</think>\n\n")),
     )
     store.finish(done)
     assert store.get("anna", conversation.id) == conversation

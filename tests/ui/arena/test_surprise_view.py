@@ -8,7 +8,7 @@ import pytest
 
 from playground.arena.contract import Surprise, SurpriseView
 from playground.chat.token_views import AlternativeView, TokenView
-from playground.domain import Failed
+from playground.domain import Failed, Language
 from playground.ui.arena.side_view import Pulse, SideCard
 from playground.ui.arena.surprise_view import Surprises, surprises
 from playground.ui.live_view import Live
@@ -92,3 +92,12 @@ def test_vietnamese_numbers(words: Words) -> None:
     (_, other) = drawn(load_words("vi")).answers[0].readings
     assert other.figures[0][1] == "1,20 bit"
     assert "token 2" in other.said[0]
+
+
+@pytest.mark.parametrize("language", ["en", "vi"])
+def test_what_the_reader_did_not_see_is_said(language: Language) -> None:
+    words = load_words(language)
+    covered = replace(OTHER, tokens=(*TOKENS, TokenView("[e-mail removed]", "covered", None, None)), thoughtless=True)
+    said = drawn(words, covered).answers[0].readings[1].said
+    assert said[-2:] == (words("surprise.thoughtless", reader="Pop"), words("surprise.covered"))
+    assert words("surprise.covered") not in drawn(words).answers[0].readings[1].said
