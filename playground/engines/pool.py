@@ -141,7 +141,7 @@ class EnginePool:
             return None
         with self._changed:
             read, known = self._tokenizers.get(spec.id, (spec, None))
-        if known is None or (read.path, read.engine_options) != (spec.path, spec.engine_options):  # it was fetched anew
+        if known is None or (read.path, read.engine_options) != (spec.path, spec.engine_options):
             known = kind.tokenizer(spec)
             with self._changed:
                 self._tokenizers[spec.id] = spec, known
@@ -213,6 +213,9 @@ class EnginePool:
             logger.warning("the worker of %s ended; it is started again", ticket.spec.id)
             self._drop(ticket.spec.id)
             self._restarts[ticket.spec.id] += 1
+            slot = self._begin(ticket.spec, slot)
+        elif slot is not None and slot.idle and slot.spec.path != ticket.spec.path:  # it was fetched anew
+            self._drop(ticket.spec.id)
             slot = self._begin(ticket.spec, slot)
         elif slot is None and not (kind_of(ticket.spec).here and self._anybody_new(earlier)):
             slot = self._make_room(ticket.spec, {other.spec.id for other in earlier})

@@ -230,4 +230,4 @@ def test_a_look_is_a_call_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(NoProbabilities):
         engine(LentCard().answer).look(PROMPT, SamplingParams(), first=0, count=2)
     with pytest.raises(WorkerDied):
-        engine(lambda _: iter(())).look(PROMPT, SamplingParams(), first=0, count=2)
+        engine(lambda _: (piece for piece in ())).look(PROMPT, SamplingParams(), first=0, count=2)

@@ -13,11 +13,12 @@ import pytest
 from playground.catalog.spec import ModelSpec
 from playground.domain import Loading, Queued, SamplingParams, Stage
 from playground.engines import pool as pool_module
-from playground.engines.contract import EngineOptions, Progress, Prompt, Turn
+from playground.engines.contract import EngineOptions, Progress, Prompt, Tokenizer, Turn
 from playground.engines.echo_engine import EchoEngine
 from playground.engines.pool import EnginePool
 from playground.engines.registry import ENGINES, EngineKind
 from playground.errors import Cancelled, EngineError, ModelLoadError, OutOfMemory
+from tests import oracle
 from tests.engines.conftest import make_spec
 
 NewPool = Callable[..., EnginePool]
@@ -196,15 +197,27 @@ def test_echo_tokenises_elsewhere(new_pool: NewPool) -> None:
     assert new_pool().tokenizer(A) is None
 
 
-def test_a_model_that_was_fetched_anew_has_its_new_tokenizer(
+def test_a_model_that_was_fetched_anew_is_read_and_loaded_anew(
     new_pool: NewPool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    read: list[ModelSpec] = []
-    kind = replace(ENGINES["echo"], tokenizer=lambda spec: read.append(spec) or object())  # type: ignore[arg-type,func-returns-value,return-value]
-    monkeypatch.setitem(ENGINES, "echo", kind)
+    read: list[Path | None] = []
+    made: list[Path | None] = []
+
+    def tokenizer(spec: ModelSpec) -> Tokenizer:
+        read.append(spec.path)
+        return oracle.make_tokenizer([])
+
+    def create(spec: ModelSpec, _options: EngineOptions, _progress: Progress) -> EchoEngine:
+        made.append(spec.path)
+        return EchoEngine()
+
+    monkeypatch.setitem(ENGINES, "echo", EngineKind(create, in_worker=False, tokenizer=tokenizer))
     pool = new_pool()
     old, new = (replace(A, path=Path(name)) for name in ("old", "new"))
     first = pool.tokenizer(old)
     assert pool.tokenizer(old) is first
     assert pool.tokenizer(new) is not first
-    assert [spec.path for spec in read] == [Path("old"), Path("new")]
+    for spec in (old, old, new, new):
+        assert answer(pool, spec) == "hello"
+    assert read == made == [Path("old"), Path("new")]
+    assert loaded(pool) == ["a"]
