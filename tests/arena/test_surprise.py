@@ -179,7 +179,7 @@ def test_thoughts_are_read_before_the_answer_by_models_that_think(
 
 
 def test_a_model_on_a_server_reads_its_own_answer_as_it_was_told() -> None:
-    far = replace(Catalog.load().get("echo"), id="far", servers=(ModelServer("http://127.0.0.1:9"),))
+    far = replace(Catalog.load().get("echo"), id="far", servers=(ModelServer(url="http://127.0.0.1:9"),))
     asked, book = Message("user", "hello"), TrailBook()
     answer, other = Message("assistant", "Hello there"), Message("assistant", "Hi")
     tokens = (
