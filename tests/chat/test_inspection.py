@@ -364,6 +364,17 @@ def test_thoughts_are_tokens_too(thinking: Built) -> None:
     assert "".join(view.text for view in views) == "<think>hm</think>Yes."
 
 
+def test_thoughts_that_the_template_opened_are_no_answer(thinking: Built, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(oracle, "TEMPLATE", oracle.TEMPLATE.replace("assistant: ", "assistant: <think>\n"))
+    services = thinking("hm\n</think>\n\nYes.", "lovely", tags=("<think>", "</think>"))
+    run = ask(services, "Hello", "oracle")
+    answer = answer_of(services, run)
+    assert (answer.reasoning, answer.content) == ("hm\n", "Yes.")
+    view = services.inspector.tokens(subject_of(run))
+    assert "".join(token.text for token in view.tokens) == "hm\n</think>\n\nYes."
+    assert not view.recut
+
+
 def test_what_cannot_be_looked_into_says_so(pip: Services) -> None:
     echoed = subject_of(ask(pip, "Hello", "echo"))
     for look in (pip.inspector.tokens, pip.inspector.prompt):

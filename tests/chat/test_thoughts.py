@@ -66,7 +66,15 @@ def thinkers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
         rows[name] = {"engine": "torch", "path": str(folder / name), "reasoning_tags": TAGS}
     models = write_models(folder / "models.toml", rows)
     services = build(
-        Settings(data_dir=folder / "data", models_file=models, default_model="opens", policy="off", engine_threads=1)
+        Settings(
+            data_dir=folder / "data",
+            models_file=models,
+            default_model="opens",
+            policy="off",
+            engine_threads=1,
+            model_start_seconds=600,
+            model_stall_seconds=600,
+        )
     )
     yield services
     services.close()
@@ -81,7 +89,7 @@ def tokenizer_of(services: Services, model: str) -> LegibleTokenizer:
 def write(services: Services, model: str, tokens: list[int], **params: Any) -> Run:
     """Have a model write exactly these tokens: its answer begins with them, and the last one ends it."""
     first = services.chat.start(ChatRequest(ANNA, model, QUESTION, params=SamplingParams(max_tokens=1)))
-    assert first.wait(200)
+    assert first.wait(900)
     request = ChatRequest(
         ANNA,
         model,
@@ -92,7 +100,7 @@ def write(services: Services, model: str, tokens: list[int], **params: Any) -> R
         beginning=(*tokens, END),
     )
     run = services.chat.start(request)
-    assert run.wait(200)
+    assert run.wait(900)
     return run
 
 
@@ -160,8 +168,10 @@ def test_another_cut_is_seen_and_a_stop_text_is_none(thinkers: Services) -> None
 def test_the_same_thoughts_in_the_tags_of_another_model() -> None:
     answer = Message("assistant", "Yes.", reasoning="hm\n")
     assert thoughts_for(answer, None, opened=False) == []
-    said = {opened: "".join(text for text, _ in thoughts_for(answer, ("[", "]"), opened=opened)) for opened in (0, 1)}
-    assert said == {0: "[\nhm\n]\n\n", 1: "hm\n]\n\n"}
+    said = {
+        opened: "".join(text for text, _ in thoughts_for(answer, ("[", "]"), opened=opened)) for opened in (False, True)
+    }
+    assert said == {False: "[\nhm\n]\n\n", True: "hm\n]\n\n"}
     silent = Message("assistant", "Yes.")
     assert thoughts_for(silent, ("[", "]"), opened=False) == []
     assert "".join(text for text, _ in thoughts_for(silent, ("[", "]"), opened=True)) == "\n]\n\n"
