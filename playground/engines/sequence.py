@@ -182,7 +182,9 @@ class Sequence:
 
     def _begin(self, tokens: list[int]) -> None:
         """The answer has a beginning, which may be all of it."""
-        self._write(tokens)
+        for token in tokens:
+            if not self._stopped:
+                self._write([token])
         if tokens[-1] in self._vocabulary.eos_ids:
             self.finish = FinishReason.STOP
 

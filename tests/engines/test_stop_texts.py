@@ -51,7 +51,8 @@ def test_nothing_is_held_without_need(size: int) -> None:
 def test_the_tokens_of_an_answer_end_where_its_text_does(stop: tuple[str, ...], kept: int) -> None:
     core, texts = make_tokenizer(), ["Hello ", "there", "."]
     parts = [core.encode(text).ids for text in texts]
-    job = Sequence([5], SamplingParams(stop=stop), 100, Vocabulary(TokenTable(core), frozenset({2}), 500))
+    vocabulary = Vocabulary(TokenTable(core), frozenset({2}), 500)
+    job = Sequence([5], SamplingParams(stop=stop), 100, vocabulary)
     said: list[Event] = []
     job.listener = said.append
     for tokens in (*parts, [2]):
@@ -60,3 +61,7 @@ def test_the_tokens_of_an_answer_end_where_its_text_does(stop: tuple[str, ...], 
     last = job.last_delta()
     assert "".join(delta.text for delta in [*said, last] if isinstance(delta, Delta)) == "".join(texts[:kept])
     assert last.token_ids == tuple(token for tokens in parts[:kept] for token in tokens)
+    beginning = [token for tokens in (*parts, [2]) for token in tokens]
+    begun = Sequence([5, *beginning], SamplingParams(stop=stop), 100, vocabulary, answered=len(beginning))
+    assert begun.last_delta().text == "".join(texts[:kept])
+    assert begun.last_delta().token_ids == last.token_ids
