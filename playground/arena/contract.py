@@ -151,7 +151,8 @@ class Surprise:
     they part ways. `bits_per_token` and `bits_per_character` are means of -log2 of the probabilities (None: nothing to
     read); `tokens_per_word` says how finely this answer is cut. `whole` is false for an answer of which only the
     beginning was read, `thoughtless` true when the thoughts before it were left out: this model does not think.
-    `trouble` says why it could not be read, and then there is nothing else.
+    `rather_whole` is false when the gate had no time for what stands in `rather` after some place. `trouble` says why
+    it could not be read, and then there is nothing else.
     """
 
     model_id: str
@@ -162,6 +163,7 @@ class Surprise:
     tokens_per_word: float | None = None
     whole: bool = True
     thoughtless: bool = False
+    rather_whole: bool = True
     trouble: Failed | None = None
 
     @property

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from playground.arena.contract import Surprise
 from playground.chat.masking import Mask
@@ -46,9 +47,12 @@ def told_surprise(answer: Message, trail: Trail, mask: Mask, model_id: str) -> S
     found = stretches(trail, answer)
     read = [stretch for stretch in found if stretch.view.kind != "more"]
     rather: dict[int, AlternativeView] = {}
+    in_time = True
     for place, stretch in enumerate(read):
         if mask.spent:
+            in_time = False
             break
         if (view := rather_view(stretch, answer.content, mask)) is not None:
             rather[place] = view
-    return surprise_of(model_id, [stretch.view for stretch in read], rather, whole=len(read) == len(found))
+    told = surprise_of(model_id, [stretch.view for stretch in read], rather, whole=len(read) == len(found))
+    return replace(told, rather_whole=in_time)

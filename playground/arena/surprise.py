@@ -194,13 +194,14 @@ class CrossReader:
         elsewhere = [place for place, look in enumerate(looks) if place not in hidden and _elsewhere(look)]
         mask = self._mask(reader, text, language)
         rather = _rather(tokenizer, mask, shown, texts, {place: looks[place] for place in elsewhere})
-        return surprise_of(
+        read = surprise_of(
             reader.spec.id,
             views,
             rather,
             whole=len(tokens) <= room,
             thoughtless=bool(answer.reasoning) and not thoughts,
         )
+        return replace(read, rather_whole=len(rather) == len(elsewhere))
 
     def _mask(self, reader: Reader, text: _Text, language: Language) -> Mask:
         return answer_mask(self._moderator, text.asked, language, reader.spec.id)

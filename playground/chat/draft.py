@@ -103,7 +103,9 @@ class Draft:
     @property
     def trail(self) -> Trail | None:
         """The tokens that were kept; None when none were to be kept."""
-        return self._kept.finish("".join(self._texts[TextDelta])) if self._kept else None
+        if self._kept is None or self._trail is None:
+            return None
+        return self._kept.finish("".join(self._texts[TextDelta]), heard=self._trail.heard)
 
     def write(self, piece: str, reasoning: str = "", tokens: Sequence[TokenLogprob] = ()) -> None:
         """Take in what the model wrote, and thought if that came apart; release what is cleared by now."""

@@ -53,7 +53,7 @@ class TokenTrail:
         self._unread = b""
         self._written = 0
         self._begun = 0
-        self._lost = False
+        self._lost = self._heard = False
         self._waiting: deque[TokenLogprob] = deque()
         self._raw: deque[_Placed] = deque()
         self._placed: deque[_Placed] = deque()
@@ -67,11 +67,17 @@ class TokenTrail:
         """The answer as the model wrote it, without thinking."""
         return self._text
 
+    @property
+    def heard(self) -> bool:
+        """Whether there was any token, of whatever text."""
+        return self._heard
+
     def write(self, piece: str, tokens: Sequence[TokenLogprob]) -> None:
         """The model wrote a piece; its tokens may be ahead of it.
 
         Where tokens do not fit the text, or are missing, it goes on with a piece that is exactly what its tokens say.
         """
+        self._heard = self._heard or bool(tokens)
         off = self._lost or (self._unread and not self._waiting)
         if off and tokens and b"".join(map(_data, tokens)) == piece.encode("utf-8", "surrogatepass"):
             self._lost, self._unread, self._begun = False, b"", self._written

@@ -41,7 +41,8 @@ class TrailToken:
 class Trail:
     """The tokens of one answer, as far as the server told them and they are kept (`whole`: to the end).
 
-    `text_hash` is Python's hash of the answer's text. `size` is in bytes, about.
+    `text_hash` is Python's hash of the answer's text. `size` is in bytes, about. `heard`: the server told tokens, also
+    where none of them is of text that was released, or fits it.
     """
 
     tokens: tuple[TrailToken, ...]
@@ -49,6 +50,7 @@ class Trail:
     text_hash: int
     size: int
     conversation_id: str = ""
+    heard: bool = True
 
 
 class TrailDraft:
@@ -72,9 +74,9 @@ class TrailDraft:
             characters = len(name) + sum(len(text) for text, _ in top)
             self._size += _TOKEN_BYTES + _ALTERNATIVE_BYTES * len(top) + _CHARACTER_BYTES * characters
 
-    def finish(self, text: str) -> Trail:
-        """The trail of the answer, which was released as `text`."""
-        return Trail(tuple(self._tokens), self._whole, hash(text), self._size)
+    def finish(self, text: str, *, heard: bool) -> Trail:
+        """The trail of the answer, which was released as `text`; `heard` as in `Trail`."""
+        return Trail(tuple(self._tokens), self._whole, hash(text), self._size, heard=heard)
 
 
 class TrailBook:

@@ -39,12 +39,14 @@ def place_view(place: int, stretch: Stretch, text: str, mask: Mask) -> PlaceView
     if stretch.told is None:
         return PlaceView(place, stretch.view, ())
     told, before = stretch.told, text[: stretch.start]
+    top = sorted(told.top, key=lambda one: -one[1])
+    stands = _place_in(top, told)
     others = [
         # What stands there was released: it needs no screening.
         _alternative(stretch.view.text, stretch.view.kind, _UNKNOWN_ID, told.logprob)
-        if name == told.name
+        if at == stands
         else _other(name, logprob, cleared=mask.clears(before, name))
-        for name, logprob in sorted(told.top, key=lambda one: -one[1])
+        for at, (name, logprob) in enumerate(top)
     ]
     return PlaceView(place, stretch.view, tuple(others))
 
@@ -57,6 +59,12 @@ def rather_view(stretch: Stretch, text: str, mask: Mask) -> AlternativeView | No
     if name == stretch.told.name or logprob <= stretch.told.logprob:
         return None
     return _other(name, logprob, cleared=mask.clears(text[: stretch.start], name))
+
+
+def _place_in(top: Sequence[tuple[str, float]], told: TrailToken) -> int | None:
+    """Which of the most probable tokens stands there: several parts of characters can go by one name."""
+    namesakes = [at for at, (name, _) in enumerate(top) if name == told.name]
+    return min(namesakes, key=lambda at: abs(top[at][1] - told.logprob), default=None)
 
 
 def _stretches(trail: Trail, answer: Message) -> Iterator[Stretch]:

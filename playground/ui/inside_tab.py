@@ -10,7 +10,7 @@ from gradio.components import Component
 
 from playground.chat.inspection import Subject
 from playground.domain import SamplingParams
-from playground.errors import PlaygroundError
+from playground.errors import NoProbabilities, PlaygroundError
 from playground.ui import inside_view
 from playground.ui.canvas import QUIET, ChatCanvas, Context, Updates
 from playground.ui.chat_view import ChatView, find
@@ -99,10 +99,18 @@ def _answering(tab: InsideTab, context: Context, look: Look) -> Callable[..., Up
             about = inside_view.subject(view, context.words, read_field(event, "id", LONGEST_ID))
             found = look(view, about, event)
         except PlaygroundError as error:
-            found = {"error": error_notice(error, context.words).text}
+            found = {"error": error_notice(error, context.words).text, "told": _is_elsewhere(error, view, event, context)}
         return {tab.inside: {"ticket": ticket, **{name: _plain(value) for name, value in found.items()}}}
 
     return answer
+
+
+def _is_elsewhere(error: PlaygroundError, view: ChatView, event: gr.EventData, context: Context) -> bool:
+    """Whether nothing went wrong: what was asked for is not known because the model of the answer runs elsewhere."""
+    if not isinstance(error, NoProbabilities):
+        return False
+    model_id = find(view, read_field(event, "id", LONGEST_ID)).model_id
+    return model_id is not None and bool(context.services.catalog.get(model_id).servers)
 
 
 def _plain(value: object) -> object:

@@ -63,14 +63,12 @@ def place_data(view: PlaceView, words: Words) -> dict[str, object]:
     """One place of the answer, looked at closely."""
     token = _token(view.token, words)
     rows = [_alternative(one, words) for one in view.alternatives]
-    stood = [
-        replace(
-            row,
-            stood=row.id is not None and (row.text, row.kind, row.percent) == (token.text, token.kind, token.percent),
-        )
-        for row in rows
-    ]
-    return {"place": view.place, "token": token, "alternatives": stood}
+    stands = (token.text, token.kind, token.percent)
+    for at, row in enumerate(rows):
+        if row.id is not None and (row.text, row.kind, row.percent) == stands:
+            rows[at] = replace(row, stood=True)
+            break  # one token stands there, whatever others look like it
+    return {"place": view.place, "token": token, "alternatives": rows}
 
 
 def step_data(view: StepView, params: SamplingParams, words: Words) -> dict[str, object]:
@@ -92,6 +90,7 @@ def step_data(view: StepView, params: SamplingParams, words: Words) -> dict[str,
         "ended": view.ended,
         "stopped": view.stopped,
         "params": {name: getattr(params, name) for name in STEP_FIELDS},
+        "penalty": _penalty(params, words),
     }
 
 
@@ -177,6 +176,13 @@ def _alternative(view: AlternativeView, words: Words) -> Alternative:
         share=percent(view.share, words),
         after=view.share,
     )
+
+
+def _penalty(params: SamplingParams, words: Words) -> str:
+    """What shapes the shares beside the settings of a step; nothing where it changes nothing."""
+    if params.repetition_penalty == 1.0:
+        return ""
+    return words("inside.penalty", value=words.number(params.repetition_penalty, 2))
 
 
 def _bits(entropy: float, words: Words) -> str:

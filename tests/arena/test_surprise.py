@@ -105,6 +105,13 @@ def test_what_the_policy_blocks_is_masked_wherever_it_would_have_stood(thinking:
     assert "quinn" not in repr(reading)
 
 
+def test_that_the_gate_had_no_time_for_all_of_it_is_told(thinking: Built, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert foreign(read(thinking("Good morning.", "lovely"), "Good evening.")).rather_whole
+    monkeypatch.setattr("playground.arena.surprise.SCREENING_SECONDS", -1.0)
+    reading = foreign(read(thinking("Good morning.", "lovely"), "Good evening."))
+    assert (len(reading.rather), reading.rather_whole) == (1, False)
+
+
 def test_what_only_comes_about_with_the_text_before_is_masked_too(thinking: Built) -> None:
     reading = foreign(read(thinking("?", "fucker"), "You are a mothership, a mothership."))
     place = len("You are a mother")

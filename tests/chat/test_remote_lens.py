@@ -17,6 +17,8 @@ from playground.chat.run import Run
 from playground.domain import Blocked, ChatRequest, Finished, FinishReason, Message, SamplingParams, TokenScores
 from playground.errors import NoProbabilities, RunsElsewhere, TrailGone, UnknownConversation
 from playground.services import Services
+from playground.ui import inside_view
+from playground.ui.words import load_words
 from tests.engines.remote.scripted_server import HEAD, ScriptedServer, Step, answer, piece, refusal, scored
 
 Serve = Callable[..., ScriptedServer]
@@ -137,6 +139,35 @@ def test_characters_in_several_tokens_and_text_without_any(serve: Serve, remote_
         (" hi", "text"),
     ]
     assert services.inspector.place(subject_of(run), 1).alternatives[1].kind == "fragment"
+
+
+def test_of_parts_of_characters_that_go_by_one_name_one_stands_there(serve: Serve, remote_house: House) -> None:
+    fox = "🦊".encode()
+    parts = [scored("\ufffd", -1.0, data=fox[:2], says="", others=("\ufffd", -0.5, "\ufffd", -3.0)), piece("🦊")]
+    services = remote_house(serve([HEAD, scored("A"), *parts, scored(" hi"), END]))
+    subject = subject_of(ask(services))
+    views = services.inspector.tokens(subject).tokens
+    at = next(at for at, view in enumerate(views) if view.probability == pytest.approx(math.exp(-1.0)))
+    place = services.inspector.place(subject, at)
+    assert [one.probability for one in place.alternatives] == pytest.approx([math.exp(-v) for v in (0.5, 1.0, 3.0)])
+    rows = inside_view.place_data(place, load_words("en"))["alternatives"]
+    assert [row.stood for row in rows] == [False, True, False]  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("tokens", "kind"),
+    [(("zoe", ".quinn", "@zq", ".example"), "covered"), (("\u0120the", "\u0120end"), "untold")],
+    ids=["wholly covered", "spelled otherwise"],
+)
+def test_a_server_is_not_blamed_for_what_it_did_tell(
+    serve: Serve, remote_house: House, tokens: tuple[str, ...], kind: str
+) -> None:
+    services = remote_house(serve([HEAD, *(scored(token, says=token.lstrip("\u0120")) for token in tokens), END]))
+    run = ask(services)
+    subject = subject_of(run)
+    (view,) = services.inspector.tokens(subject).tokens
+    assert (view.text, view.kind, view.probability) == (content(services, run), kind, None)
+    assert services.inspector.place(subject, 0).alternatives == ()
 
 
 def test_thoughts_have_no_tokens(serve: Serve, remote_house: House) -> None:

@@ -26,7 +26,7 @@ def released(at: int, *others: str) -> ReleasedToken:
 def trail(text: str = "x", *others: str) -> Trail:
     draft = TrailDraft()
     draft.add([released(at, *others) for at in range(len(text))])
-    return draft.finish(text)
+    return draft.finish(text, heard=True)
 
 
 def test_a_trail_is_that_of_its_message_and_its_text() -> None:

@@ -66,6 +66,9 @@ def test_a_place_marks_what_stood_there_and_tells_nothing_of_what_is_masked(word
     assert [row.stood for row in rows] == [True, False, False]
     assert rows[2] == Alternative("", "text", None, "10%", 0.1, "0%", 0.0)
     assert data["place"] == 3
+    twins = (replace(CHOSEN, token_id=-1), replace(CHOSEN, token_id=-1), OTHER)  # as a server tells parts of characters
+    rows = inside_view.place_data(PlaceView(3, token, twins), words)["alternatives"]
+    assert [row.stood for row in rows] == [True, False, False]  # type: ignore[attr-defined]
 
 
 def test_a_step_marks_what_is_drawn_and_shows_it_even_if_it_is_unlikely(words: Words) -> None:
@@ -79,6 +82,14 @@ def test_a_step_marks_what_is_drawn_and_shows_it_even_if_it_is_unlikely(words: W
     assert [row.drawn for row in rare["candidates"]] == [False, False, True]  # type: ignore[attr-defined]
     nothing = inside_view.step_data(StepView("so", (), stopped=True), params, words)
     assert (nothing["candidates"], nothing["drawn"], nothing["stopped"]) == ([], None, True)
+
+
+def test_a_repetition_penalty_is_told_where_it_changes_something(words: Words) -> None:
+    step = StepView("so", ("s", "o"), (CHOSEN, OTHER), OTHER, 1.5, 1234)
+    assert inside_view.step_data(step, SamplingParams(), words)["penalty"] == ""
+    told = inside_view.step_data(step, SamplingParams(repetition_penalty=1.3), words)["penalty"]
+    assert "repetition penalty of this conversation (1.30)" in str(told)
+    assert "1,30" in str(inside_view.step_data(step, SamplingParams(repetition_penalty=1.3), load_words("vi"))["penalty"])
 
 
 def test_a_step_always_has_a_seed() -> None:

@@ -130,6 +130,8 @@ def _limits(read: Surprise, reader: SideCard, words: Words) -> Iterator[str]:
         yield words("surprise.thoughtless", reader=reader.name)
     if any(token.kind == "covered" for token in read.tokens):
         yield words("surprise.covered")
+    if not read.rather_whole:
+        yield words("surprise.rather_cut", place=words.number(max(read.rather, default=-1) + 1))
     if not read.whole:
         yield words("surprise.cut", count=words.number(len(read.tokens)))
 

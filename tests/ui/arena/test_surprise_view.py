@@ -82,6 +82,12 @@ def test_a_long_answer_says_how_far_it_was_read(words: Words) -> None:
     assert other.said[-1] == "Only the first 3 tokens were read."
 
 
+def test_what_was_not_checked_in_time_is_said_to_be_missing(words: Words) -> None:
+    (_, other) = drawn(words, replace(OTHER, rather_whole=False)).answers[0].readings
+    assert "is told up to token 2 only" in other.said[-1]
+    assert "token 2" in drawn(load_words("vi"), replace(OTHER, rather_whole=False)).answers[0].readings[1].said[-1]
+
+
 def test_no_ratio_is_told_where_the_author_was_sure(words: Words) -> None:
     view = SurpriseView(((replace(OWN, bits_per_character=0.001), OTHER), ()), (COSTS, COSTS))
     shown = surprises(view, (card(0, "Pip"), card(1, "Pop")), words)

@@ -33,8 +33,8 @@
     } else {
       bar.append(iconButton("retry", word("message.retry"), () => act("retry", row.id)));
       if (row.text) bar.append(flagButton(row));
-      if (row.text && row.model) {
-        const look = () => playground.lookInside(row.id, row.model);
+      if (row.model) {
+        const look = () => playground.lookInside(row.id, row.model, row.text ? "tokens" : "prompt");
         bar.append(iconButton("lens", word("inside.open"), look, "look-inside"));
       }
     }

@@ -1,9 +1,11 @@
 // The panel that looks inside an answer: it opens, asks the server one thing at a time, and has three tabs.
 // Every part gets the same `panel`: what is looked at, and `ask(kind, data)`, which gives the server's answer. `told` is
-// set when the model runs elsewhere: its tokens are as its server told them, and nothing goes on from them.
+// set once it is known that the model runs elsewhere: its tokens are as its server told them, and nothing goes on from
+// them.
 (() => {
   const { el, icon, iconButton, word, announce } = playground;
   const TABS = ["tokens", "next", "prompt"];
+  const PATIENCE = 60000; // milliseconds: the model may have to be loaded first
   const parts = (playground.insideParts = {});
   const panel = { id: null, place: 0, chosen: [], trigger: null, views: {}, tab: "tokens", told: false };
   let dialog, subtitle, tickets = 0, waiting = null, line = [];
@@ -12,9 +14,18 @@
   // one kind that still wait only the last is asked.
   const pump = () => {
     if (waiting || !line.length) return;
-    waiting = line.shift();
-    waiting.ticket = `t${++tickets}`;
-    panel.trigger(waiting.kind, { ...waiting.data, id: waiting.id, ticket: waiting.ticket });
+    const asked = (waiting = line.shift());
+    asked.ticket = `t${++tickets}`;
+    asked.timer = setTimeout(() => waiting === asked && settle({ error: word("inside.lost"), lost: true }), PATIENCE);
+    panel.trigger(asked.kind, { ...asked.data, id: asked.id, ticket: asked.ticket });
+  };
+  const settle = (value) => {
+    const { answer, id, timer } = waiting;
+    clearTimeout(timer);
+    waiting = null;
+    if (value.told) panel.told = true;
+    answer(id === panel.id ? value : null);
+    pump();
   };
   panel.ask = (kind, data = {}) =>
     new Promise((answer) => {
@@ -23,13 +34,7 @@
       line.push({ kind, data, id: panel.id, answer });
       pump();
     });
-  const receive = (value) => {
-    if (!waiting || value.ticket !== waiting.ticket) return;
-    const { answer, id } = waiting;
-    waiting = null;
-    answer(id === panel.id ? value : null);
-    pump();
-  };
+  const receive = (value) => value.ticket === waiting?.ticket && settle(value);
 
   [panel.glyph, panel.spoken] = [playground.tokenGlyph, playground.tokenSpoken];
   panel.bar = (parts) => {
@@ -47,12 +52,26 @@
     body.replaceChildren(line);
     if (kind) announce(text);
   };
-  // Shows that something is computed, then what came of it; null when something else is looked at by now.
-  panel.load = async (body, kind, data) => {
+  // What went wrong, where its content would be; what got no answer can be asked for again. That a model on a server
+  // does not tell everything is no error.
+  panel.fail = (body, { error, lost, told }, again) => {
+    panel.status(body, error, told ? "inside-told" : "inside-error");
+    if (!lost) return;
+    const retry = el("button", "btn btn-small inside-again", icon("retry", 16), word("message.again"));
+    retry.addEventListener("click", () => {
+      document.getElementById(`inside-tab-${panel.tab}`).focus();
+      again();
+    });
+    body.append(retry);
+  };
+  // Shows that something is computed, then what came of it; null when something else is looked at by now. `told` is the
+  // sentence for a model that runs elsewhere.
+  panel.load = async (body, kind, again, told = "") => {
     panel.status(body, word("inside.loading"));
-    const value = await panel.ask(kind, data);
-    if (value?.error) panel.status(body, value.error, "inside-error");
-    return value?.error ? null : value;
+    const value = await panel.ask(kind);
+    if (!value?.error) return value;
+    panel.fail(body, value.told && told ? { ...value, error: told } : value, again);
+    return null;
   };
   panel.branch = (place, chosen) => {
     panel.trigger("branch", { id: panel.id, place, chosen });
@@ -71,13 +90,13 @@
     panel.views[name].open();
   };
 
-  playground.lookInside = (id, model) => {
+  playground.lookInside = (id, model, tab = "tokens") => {
     Object.assign(panel, { id, place: 0, chosen: [], told: false });
     [waiting, line] = [null, []]; // whatever was asked about another answer
     for (const view of Object.values(panel.views)) view.reset();
     subtitle.textContent = word("inside.subtitle", { model });
     dialog.showModal();
-    panel.show("tokens");
+    panel.show(tab);
   };
 
   const tabList = () => {

@@ -2,6 +2,7 @@
 (() => {
   const { el, icon, word } = playground;
   const HOVER_MS = 140;
+  const PINNED_MS = 600; // longer after a click, so that the pointer can travel to the card
 
   playground.insideParts.tokens = (body, panel) => {
     let tokens = null, buttons = [], card = null, at = -1, pinned = false, timer = 0;
@@ -24,10 +25,14 @@
         pinned = true;
         look(place);
       });
-      node.addEventListener("pointerenter", (event) => {
-        if (event.pointerType !== "mouse" || pinned) return;
+      // A page that scrolls under a pointer that rests moves nothing.
+      node.addEventListener("pointermove", (event) => {
+        if (event.pointerType !== "mouse" || place === at) return;
         clearTimeout(timer);
-        timer = setTimeout(() => look(place), HOVER_MS);
+        timer = setTimeout(() => {
+          pinned = false;
+          look(place);
+        }, pinned ? PINNED_MS : HOVER_MS);
       });
       node.addEventListener("pointerleave", () => clearTimeout(timer));
       return node;
@@ -49,13 +54,9 @@
 
     const figures = (token) => {
       const list = el("dl", "inside-figures");
-      const add = (name, value, hint) => {
-        const term = el("dt", "", word(name));
-        if (hint) term.title = word(hint);
-        list.append(el("div", "", term, el("dd", "", value)));
-      };
+      const add = (name, value) => list.append(el("div", "", el("dt", "", word(name)), el("dd", "", value)));
       if (token.percent) add("inside.probability", token.percent);
-      if (token.bits) add("inside.undecided", token.bits, "inside.undecided_hint");
+      if (token.bits) add("inside.undecided", token.bits);
       return list;
     };
 
@@ -74,9 +75,11 @@
       list.setAttribute("aria-label", word(token.kind === "end" || token.kind === "more" ? "inside.alternatives_next" : "inside.alternatives"));
       list.append(...alternatives.map((one) => row(one, place)));
       const head = el("div", "inside-card-head", title, figures(token), panel.told ? null : step);
-      const empty = el("p", "hint", word(panel.told && token.kind !== "covered" ? "inside.untold_none" : "inside.alternatives_none"));
+      const told = token.kind === "untold" ? "inside.untold_hint" : "inside.untold_none";
+      const none = panel.told && token.kind !== "covered" ? told : "inside.alternatives_none";
       const hint = el("p", "hint", word(panel.told ? "inside.told_next" : "inside.continue_hint"));
-      card.replaceChildren(head, ...(alternatives.length ? [list, hint] : [empty]));
+      const entropy = token.bits ? el("p", "hint", word("inside.undecided_hint")) : null;
+      card.replaceChildren(head, ...(alternatives.length ? [list, hint] : [el("p", "hint", word(none))]), entropy ?? "");
     };
 
     const look = async (place) => {
@@ -89,8 +92,13 @@
       buttons[place].setAttribute("aria-current", "true");
       if (!known.has(place)) {
         const value = await panel.ask("place", { place });
-        if (value?.error) return panel.status(card, value.error, "inside-error");
-        if (!value) return;
+        if (value?.error && place === at) {
+          panel.fail(card, value, () => {
+            at = -1;
+            look(place);
+          });
+        }
+        if (!value || value.error) return;
         known.set(place, value);
       }
       if (place === at) draw(known.get(place));
@@ -98,7 +106,7 @@
 
     const build = (value) => {
       tokens = value.tokens;
-      panel.told = value.told;
+      if (!tokens.length) return panel.status(body, word("inside.no_text"));
       buttons = tokens.map(button);
       const lens = playground.tokenRow(buttons, () => (pinned = true));
       card = el("section", "inside-card");
@@ -106,19 +114,21 @@
       const recut = value.recut ? [el("p", "inside-status", word("inside.recut"))] : [];
       const told = value.told ? [el("p", "hint", word("inside.told_intro"))] : [];
       body.replaceChildren(el("p", "hint", word("inside.tokens_intro")), ...told, playground.tokenLegend(), ...recut, lens, card);
-      if (buttons.length) look(0);
+      look(0);
     };
 
+    const open = async () => {
+      if (tokens) return;
+      const value = await panel.load(body, "tokens", open);
+      if (value) build(value);
+    };
     return {
       reset: () => {
         [tokens, buttons, at, pinned] = [null, [], -1, false];
+        clearTimeout(timer);
         known.clear();
       },
-      open: async () => {
-        if (tokens) return;
-        const value = await panel.load(body, "tokens");
-        if (value) build(value);
-      },
+      open,
     };
   };
 })();

@@ -1,39 +1,46 @@
 // Writing an answer by hand, one token at a time: what the model holds possible, and what the settings make of it.
 (() => {
-  const { el, icon, word } = playground;
+  const { el, icon, word, announce } = playground;
   const FIELDS = [
-    ["temperature", 0, 2, 0.05], ["top_k", 0, 100, 1], ["top_p", 0, 1, 0.01], ["min_p", 0, 1, 0.01], ["seed", 0, 9999, 1],
+    ["temperature", 0, 2, 0.05], ["top_k", 0, 100, 1], ["top_p", 0, 1, 0.01], ["min_p", 0, 1, 0.01], ["seed", 0, Number.MAX_SAFE_INTEGER, 1],
   ];
   const SETTLE_MS = 160;
 
   playground.insideParts.next = (body, panel) => {
-    let params = null, drawnId = null, built = false, timer = 0;
+    let params = null, last = null, built = false, asking = false, moved = false, turn = 0, timer = 0;
     const inputs = new Map();
     const text = el("p", "so-far"), rows = el("ul", "candidates candidates-next"), figures = el("p", "hint");
-    const note = el("p", "inside-status");
+    const note = el("p", "inside-status"), penalty = el("p", "hint");
+    // Held while an answer is on its way: what stands here belongs to the token before. Nothing loses the focus by it.
     const tool = (id, name, glyph, act, className = "") => {
       const node = el("button", `btn btn-small ${className}`, glyph && icon(glyph, 16), word(name));
       node.id = id;
-      node.addEventListener("click", act);
+      node.addEventListener("click", () => node.ariaDisabled !== "true" && act());
       return node;
     };
-    const take = (id) => {
-      panel.chosen = [...panel.chosen, id];
+    const move = (place, chosen) => {
+      if (asking) return;
+      Object.assign(panel, { place, chosen });
+      moved = true;
       step();
     };
-    const draw = tool("inside-draw", "inside.draw", "right", () => drawnId !== null && take(drawnId), "btn-primary");
+    const take = (id) => move(panel.place, [...panel.chosen, id]);
+    const draw = tool("inside-draw", "inside.draw", "right", () => take(last.drawn.id), "btn-primary");
     const undo = tool("inside-undo", "inside.undo", "left", () => {
-      if (panel.chosen.length) panel.chosen = panel.chosen.slice(0, -1);
-      else panel.place = Math.max(0, panel.place - 1);
-      step();
+      const { place, chosen } = panel;
+      if (chosen.length) move(place, chosen.slice(0, -1));
+      else move(place - 1, []);
     });
-    const restart = tool("inside-restart", "inside.restart", "retry", () => {
-      Object.assign(panel, { place: 0, chosen: [] });
-      step();
-    });
+    const restart = tool("inside-restart", "inside.restart", "retry", () => move(0, []));
     const branch = tool("inside-branch", "inside.branch", "compose", () => panel.branch(panel.place, panel.chosen));
 
-    const written = (range) => playground.number(Number(range.value), { maximumFractionDigits: 2 });
+    // What is in force, which a slider that ends earlier, or moves in steps, cannot show.
+    const tell = (name) => {
+      const { range, value } = inputs.get(name);
+      if (document.activeElement !== range) range.value = params[name];
+      value.textContent = playground.number(params[name], { maximumFractionDigits: 4 });
+      if (range.type === "range") range.setAttribute("aria-valuetext", value.textContent);
+    };
     const field = ([name, low, high, unit]) => {
       const range = el("input"), value = el("output", "number-shown");
       range.type = name === "seed" ? "number" : "range";
@@ -42,27 +49,20 @@
       const label = el("label", "", word(`settings.${name}`));
       label.htmlFor = range.id;
       range.addEventListener("input", () => {
-        value.textContent = written(range);
+        const fits = range.value !== "" && range.checkValidity();
+        range.setAttribute("aria-invalid", String(!fits));
+        if (!fits) return;
+        params = { ...params, [name]: Number(range.value) };
+        tell(name);
         clearTimeout(timer);
-        timer = setTimeout(changed, SETTLE_MS);
+        timer = setTimeout(step, SETTLE_MS);
+      });
+      range.addEventListener("change", () => {
+        range.value = params[name]; // what was not taken does not stay
+        range.setAttribute("aria-invalid", "false");
       });
       inputs.set(name, { range, value });
       return el("div", `step-field step-${name}`, label, range, name === "seed" ? null : value);
-    };
-    const changed = () => {
-      const read = {};
-      for (const [name, { range }] of inputs) {
-        if (range.value === "" || !range.checkValidity()) return;
-        read[name] = Number(range.value);
-      }
-      params = { ...params, ...read };
-      step();
-    };
-    const fill = () => {
-      for (const [name, { range, value }] of inputs) {
-        if (document.activeElement !== range) range.value = params[name];
-        value.textContent = written(range);
-      }
     };
 
     const row = (one) => {
@@ -81,33 +81,67 @@
       return el("li", "", node);
     };
 
+    // The tools as they are after the last answer, or all held.
+    const hold = (waits) => {
+      asking = waits;
+      const { drawn, stopped } = last ?? {};
+      const started = panel.chosen.length || panel.place;
+      for (const [node, may] of [[draw, drawn && drawn.id !== null], [undo, started], [restart, started], [branch, !stopped]]) {
+        node.ariaDisabled = String(waits || !may);
+      }
+    };
+    const explain = (text, kind = "") => {
+      note.className = `inside-status ${kind}`;
+      note.textContent = text;
+      note.hidden = !text;
+    };
+    // What a step led to, for people who do not see it.
+    const say = (value, told) => {
+      const spoken = value.drawn && panel.spoken(value.drawn.text, value.drawn.kind);
+      const here = value.tokens.length ? word("inside.said_step", { token: panel.spoken(value.tokens.at(-1), "text") }) : word("inside.so_far_empty");
+      announce(`${here} ${told || (spoken ? word("inside.said_drawn", { token: spoken, share: value.drawn.share }) : "")}`);
+    };
+    const drawRows = (value) => {
+      const at = [...rows.children].findIndex((node) => node.contains(document.activeElement));
+      rows.replaceChildren(...value.candidates.map(row));
+      if (at >= 0) (rows.children[at]?.querySelector("button") ?? rows.querySelector("button") ?? undo).focus();
+    };
+
     const show = (value) => {
-      params = value.params;
-      fill();
+      last = { ...value, place: panel.place, chosen: panel.chosen };
+      params ??= value.params;
+      for (const name of inputs.keys()) tell(name);
       const made = value.tokens.slice(panel.place).join("");
       const kept = value.text.slice(0, value.text.length - made.length);
       text.replaceChildren(...(value.text ? [el("span", "", kept), el("mark", "", made)] : [el("em", "", word("inside.so_far_empty"))]));
-      rows.replaceChildren(...value.candidates.map(row));
-      drawnId = value.drawn?.id ?? null;
-      const masked = value.drawn && drawnId === null;
-      note.textContent = word(value.stopped ? "inside.stopped" : value.ended ? "inside.ended" : "inside.drawn_masked");
-      note.hidden = !(value.stopped || value.ended || masked);
-      figures.textContent = value.candidates.length ? `${word("inside.undecided")}: ${value.bits} · ${word("inside.kept", { count: value.kept })}` : "";
-      draw.disabled = drawnId === null;
-      branch.disabled = value.stopped;
-      undo.disabled = restart.disabled = !panel.chosen.length && !panel.place;
+      drawRows(value);
+      const masked = value.drawn && value.drawn.id === null;
+      const told = value.stopped ? word("inside.stopped") : value.ended ? word("inside.ended") : masked ? word("inside.drawn_masked") : "";
+      explain(told);
+      figures.textContent = value.candidates.length ? `${word("inside.undecided")}: ${value.bits} · ${word("inside.kept", { count: value.kept })}. ${word("inside.undecided_hint")}` : "";
+      penalty.textContent = value.penalty;
+      penalty.hidden = !value.penalty;
       text.dataset.tokens = value.tokens.length;
+      if (moved) say(value, told);
+      moved = false;
     };
 
     const step = async () => {
+      const mine = ++turn;
+      hold(true);
       const value = await panel.ask("step", { place: panel.place, chosen: panel.chosen, params: params ?? {} });
-      if (!value) return;
-      if (value.error) {
-        built = false;
-        return panel.status(body, value.error, "inside-error");
+      if (mine !== turn || !value) return;
+      if (!value.error) {
+        if (!built) build();
+        show(value);
+      } else if (built) {
+        Object.assign(panel, { place: last.place, chosen: last.chosen });
+        explain(value.error, "inside-error");
+        announce(value.error);
+      } else {
+        panel.fail(body, value.told ? { ...value, error: word("inside.told_next") } : value, open);
       }
-      if (!built) build();
-      show(value);
+      hold(false);
     };
 
     const build = () => {
@@ -118,22 +152,22 @@
       text.setAttribute("role", "group");
       text.setAttribute("aria-label", word("inside.so_far"));
       rows.setAttribute("aria-label", word("inside.candidates"));
-      note.setAttribute("role", "status");
-      note.hidden = true;
-      body.replaceChildren(el("p", "hint", word("inside.next_intro")), text, el("div", "inside-tools", draw, undo, restart, branch), note, fields, key, rows, figures);
+      body.replaceChildren(el("p", "hint", word("inside.next_intro")), text, el("div", "inside-tools", draw, undo, restart, branch), note, fields, penalty, key, rows, figures);
     };
 
+    const open = () => {
+      if (built) return;
+      if (panel.told) return panel.status(body, word("inside.told_next"));
+      panel.status(body, word("inside.loading"));
+      step();
+    };
     return {
       reset: () => {
-        params = null;
-        built = false;
+        [params, last, built, moved] = [null, null, false, false];
+        turn += 1; // whatever is on its way belongs to another answer
+        clearTimeout(timer);
       },
-      open: () => {
-        if (built) return;
-        if (panel.told) return panel.status(body, word("inside.told_next"));
-        panel.status(body, word("inside.loading"));
-        step();
-      },
+      open,
     };
   };
 })();

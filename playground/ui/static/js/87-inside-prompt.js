@@ -45,8 +45,7 @@
     };
 
     const build = (value) => {
-      const perWord = el("p", "hint", word("inside.per_word", value.per_word));
-      perWord.title = word("inside.per_word_hint");
+      const perWord = el("p", "hint", `${word("inside.per_word", value.per_word)} ${word("inside.per_word_hint")}`);
       const pieces = el("div", "pieces");
       pieces.append(...value.pieces.map(piece));
       const changed = value.changed ? [el("p", "inside-status inside-changed", word("inside.prompt_changed"))] : [];
@@ -58,16 +57,14 @@
       );
     };
 
-    return {
-      reset: () => (loaded = false),
-      open: async () => {
-        if (loaded) return;
-        if (panel.told) return panel.status(body, word("inside.told_prompt"));
-        const value = await panel.load(body, "prompt");
-        if (!value) return;
-        loaded = true;
-        build(value);
-      },
+    const open = async () => {
+      if (loaded) return;
+      if (panel.told) return panel.status(body, word("inside.told_prompt"));
+      const value = await panel.load(body, "prompt", open, word("inside.told_prompt"));
+      if (!value) return;
+      loaded = true;
+      build(value);
     };
+    return { reset: () => (loaded = false), open };
   };
 })();
