@@ -172,9 +172,9 @@ class Inspector:
         trail = self._trails.find(case.answer.id, case.answer.content)
         if trail is None:
             raise TrailGone(
-                "How probable these tokens were is not known any more: what servers tell is kept for the latest answers "
-                "of everybody here, until the playground starts anew. Press “Try again” under the answer: the new "
-                "version has its tokens."
+                "How probable these tokens were is not known any more: what servers tell is kept for the latest "
+                "answers of everybody here, until the playground starts anew. Press “Try again” under the answer: the "
+                "new version has its tokens."
             )
         if case.answer.content and not trail.heard:
             raise NoProbabilities(

@@ -99,7 +99,8 @@ def _answering(tab: InsideTab, context: Context, look: Look) -> Callable[..., Up
             about = inside_view.subject(view, context.words, read_field(event, "id", LONGEST_ID))
             found = look(view, about, event)
         except PlaygroundError as error:
-            found = {"error": error_notice(error, context.words).text, "told": _is_elsewhere(error, view, event, context)}
+            told = _is_elsewhere(error, view, event, context)
+            found = {"error": error_notice(error, context.words).text, "told": told}
         return {tab.inside: {"ticket": ticket, **{name: _plain(value) for name, value in found.items()}}}
 
     return answer

@@ -338,7 +338,7 @@ class Scene:
             assert person.value("queue")["phase"] == "grading"
             person.fire("queue", event, data={"pair": person.value("stage")["comparison"], "winner": "a"})
         for event in ("undo", "enter"):
-            person.fire("queue", event, data={"id": duel})
+            person.fire("queue", event, data={"id": duel, "pair": person.value("stage")["comparison"]})
         graded = person.value("stage")["comparison"]
         person.fire("queue", "grade", data={"pair": graded, "winner": "b"})
         person.fire("queue", "reveal")

@@ -89,7 +89,8 @@ def test_a_repetition_penalty_is_told_where_it_changes_something(words: Words) -
     assert inside_view.step_data(step, SamplingParams(), words)["penalty"] == ""
     told = inside_view.step_data(step, SamplingParams(repetition_penalty=1.3), words)["penalty"]
     assert "repetition penalty of this conversation (1.30)" in str(told)
-    assert "1,30" in str(inside_view.step_data(step, SamplingParams(repetition_penalty=1.3), load_words("vi"))["penalty"])
+    said = inside_view.step_data(step, SamplingParams(repetition_penalty=1.3), load_words("vi"))["penalty"]
+    assert "1,30" in str(said)
 
 
 def test_a_step_always_has_a_seed() -> None:

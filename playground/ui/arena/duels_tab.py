@@ -81,7 +81,7 @@ def _changes(context: ArenaContext) -> dict[str, Change]:
         "skip": lambda view, event: queue_view.skipped(
             view, arena.grading, words, read_field(event, "pair", LONGEST_ID)
         ),
-        "undo": lambda view, _: queue_view.undone(view, arena.grading),
+        "undo": lambda view, event: queue_view.undone(view, arena.grading, read_field(event, "pair", LONGEST_ID)),
         "reveal": lambda view, _: queue_view.revealed(view, arena.grading),
         "look": lambda view, event: queue_view.looked(view, arena, read_field(event, "id", LONGEST_ID)),
         "results": lambda view, _: queue_view.summed_up(view, arena.grading),

@@ -86,8 +86,13 @@ def skipped(view: ArenaView, grading: Grading, words: Words, pair_id: str) -> Ar
     return view
 
 
-def undone(view: ArenaView, grading: Grading) -> ArenaView:
-    """The last vote is taken back. Raises InvalidRequest when there is none."""
+def undone(view: ArenaView, grading: Grading, pair_id: str) -> ArenaView:
+    """The last vote is taken back, unless another pair than `pair_id` is on display ("": none is): a key pressed twice.
+
+    Raises InvalidRequest when there is none.
+    """
+    if pair_id != (view.pair.comparison.id if view.pair else ""):
+        return view
     pair = grading.undo(view.owner, view.duel)
     return _with(replace(view, notice=None), grading, pair)
 

@@ -63,7 +63,8 @@ def test_a_batch_is_graded_to_its_end(
     assert shown(view, services, words)["place"] == "2 of 3"
     again = queue_view.graded(view, house, words, "model_a", first)  # the same key once more
     assert again == view
-    view = queue_view.undone(view, house.grading)
+    assert queue_view.undone(view, house.grading, first) == view  # meant for another pair: a key pressed twice
+    view = queue_view.undone(view, house.grading, pair_of(view))
     assert (pair_of(view), shown(view, services, words)["place"]) == (first, "1 of 3")
     for vote in ("model_a", "tie", "tie (bothbad)"):
         view = queue_view.graded(view, house, words, vote, pair_of(view))  # type: ignore[arg-type]

@@ -37,7 +37,7 @@
     const theme = iconButton("moon", word("shell.theme"), playground.toggleTheme, "theme-toggle");
     theme.id = "theme-toggle";
     theme.append(icon("sun"));
-    const right = el("div", "masthead-right", links, theme);
+    const right = el("div", "masthead-right", links, playground.keySwitch(), theme);
     const earlier = iconButton("clock", word("history.open"), () => playground.openHistory(), "history-toggle");
     earlier.id = "history-toggle";
     const left = el("div", "masthead-left", back, earlier);
@@ -52,12 +52,15 @@
     playground.markTab(document.documentElement.dataset.tab);
   };
 
+  // Where each tab and each phase of a batch begins.
+  const BEGINNINGS = ["#composer-text", ".queue-question", ".queue-end h2", ".desk-title", ".board-title"];
+
   document.addEventListener("DOMContentLoaded", () => {
-    const skip = el("a", "skip-link", word("shell.skip"));
+    const skip = el("a", "skip-link", word("arena.skip"));
     skip.href = "#composer-text";
     skip.addEventListener("click", (event) => {
       event.preventDefault();
-      playground.focusComposer();
+      BEGINNINGS.map((name) => document.querySelector(name)).find((node) => node?.checkVisibility())?.focus();
     });
     document.body.prepend(skip);
   });

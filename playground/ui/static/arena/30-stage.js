@@ -145,12 +145,12 @@
     for (const menu of document.querySelectorAll("details.menu[open]")) if (!menu.contains(event.target)) menu.open = false;
   });
   document.addEventListener("keydown", (event) => {
-    const typing = /^(INPUT|TEXTAREA|SELECT)$/.test(document.activeElement?.tagName ?? "");
-    if (typing || event.repeat || event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
+    const stops = event.key === "Escape" && playground.busy && !document.querySelector("dialog[open]");
+    if (stops) document.getElementById("composer-send")?.click();
+    if (!playground.isShortcut(event)) return;
     if (event.key === "/") {
       event.preventDefault();
       playground.focusComposer();
     } else if (event.key >= "1" && event.key <= "4") playground.voteByKey(Number(event.key));
-    else if (event.key === "Escape" && playground.busy) document.getElementById("composer-send")?.click();
   });
 })();

@@ -1,13 +1,13 @@
 // Grading a batch: the bar above the two answers (how far, the question, skip, undo), and what stands there at the end.
 (() => {
   const { el, icon, word } = playground;
-  const state = { frame: null, value: null, stage: null, trigger: null, sent: "", said: "", phase: "", listed: false };
+  const state = { frame: null, value: null, stage: null, trigger: null, sent: "", undone: null, said: "", phase: "", opened: "", listed: false };
   const FIRST = { desk: ".desk-title", grading: ".queue-question", end: ".queue-end h2", looking: "#queue-results" };
   const pair = () => state.stage?.comparison ?? "";
 
   // Every step names the pair it is about, and each pair gets one: a key pressed twice does not reach the next one.
   const step = (kind, more = {}) => {
-    if (state.value?.phase !== "grading" || !pair() || state.sent === pair()) return;
+    if (state.value?.phase !== "grading" || !pair() || [state.sent, state.undone].includes(pair())) return;
     state.sent = pair();
     state.trigger(kind, { pair: pair(), ...more });
     setTimeout(() => (state.sent = ""), 2000); // an error leaves all as it was
@@ -15,9 +15,10 @@
   playground.gradePair = (winner) => step("grade", { winner });
   const may = (name) => state.value?.may.includes(name);
   const undo = () => {
-    if (!may("undo")) return;
-    state.trigger("undo", {});
-    playground.announce(word("duels.said_undone"));
+    if (!may("undo") || state.undone === pair() || (state.sent && state.sent === pair())) return;
+    state.undone = pair();
+    state.trigger("undo", { pair: pair() });
+    setTimeout(() => (state.undone = null), 2000); // an error leaves all as it was
   };
 
   const button = (label, onClick, options = {}) => {
@@ -74,6 +75,8 @@
     table.append(el("thead", "", head), el("tbody", "", ...rows));
     const box = el("div", "table", table);
     box.tabIndex = 0;
+    box.setAttribute("role", "group");
+    box.setAttribute("aria-label", word("duels.scores"));
     return el("section", "board-part", el("h3", "", word("duels.scores")), box);
   };
 
@@ -81,7 +84,11 @@
     const name = (at, letter) => el("span", `line-name ${one.winner === letter ? "won" : ""}`, playground.sideBadge(letter.toUpperCase()), one.names[at]);
     const open = el("button", "line", el("span", "line-title", one.title), el("span", "line-names", name(0, "a"), name(1, "b")), el("span", "line-vote", one.vote), icon("right", 16));
     open.setAttribute("aria-label", `${word("duels.look", { title: one.title })} ${one.names.join(", ")}: ${one.vote}`);
-    open.addEventListener("click", () => state.trigger("look", { id: one.id }));
+    open.dataset.pair = one.id;
+    open.addEventListener("click", () => {
+      state.opened = one.id;
+      state.trigger("look", { id: one.id });
+    });
     return el("li", "", open);
   };
 
@@ -115,19 +122,27 @@
     looking: (value) => [looking(), question(value.question)],
   };
 
+  // Where a phase is read on from: back from a pair, at its line.
+  const beginning = (phase) => {
+    const line = phase === "end" && state.opened && document.querySelector(`.line[data-pair="${state.opened}"]`);
+    return line || document.querySelector(FIRST[phase]);
+  };
+
   const draw = () => {
     const { frame, value } = state;
     if (!frame || !value) return;
     const had = frame.contains(document.activeElement) ? document.activeElement.id : "";
     document.documentElement.dataset.phase = value.phase;
     frame.replaceChildren(...PARTS[value.phase](value));
-    if (had) (document.getElementById(had) ?? frame.querySelector("button:not([disabled])"))?.focus();
+    if (had) (document.getElementById(had) ?? beginning(value.phase))?.focus();
   };
 
   // What is new is told once: the pair that is on, or how the batch ended.
   const tell = () => {
     const { value, stage } = state;
-    const news = value.phase === "grading" ? word("duels.said_pair", { at: value.place, question: value.question }) : value.phase === "end" ? `${value.title} ${value.text}` : "";
+    const undone = state.undone !== null && state.undone !== pair() ? `${word("duels.said_undone")} ` : "";
+    const news = undone + (value.phase === "grading" ? word("duels.said_pair", { at: value.place, question: value.question }) : value.phase === "end" ? `${value.title} ${value.text}` : "");
+    if (undone) state.undone = null;
     const about = `${value.phase} ${stage.comparison} ${value.place} ${value.title}`;
     if (news && stage.tab === "duels" && state.said !== about) playground.announce(news);
     state.said = about;
@@ -137,7 +152,8 @@
   const takeFocus = () => {
     const { phase } = state.value;
     const lost = !document.activeElement?.checkVisibility() || document.activeElement === document.body;
-    if (phase !== state.phase && state.phase && lost) document.querySelector(FIRST[phase])?.focus();
+    if (phase !== state.phase && state.phase && lost) beginning(phase)?.focus();
+    if (phase !== "looking") state.opened = "";
     state.phase = phase;
   };
 
@@ -167,10 +183,9 @@
   };
 
   document.addEventListener("keydown", (event) => {
-    const typing = /^(INPUT|TEXTAREA|SELECT)$/.test(document.activeElement?.tagName ?? "");
-    if (typing || event.repeat || event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
-    if (state.stage?.tab !== "duels") return;
-    if (event.key === "s") step("skip");
-    else if (event.key === "u") undo();
+    if (state.stage?.tab !== "duels" || !playground.isShortcut(event)) return;
+    const key = event.key.toLowerCase();
+    if (key === "s") step("skip");
+    else if (key === "u") undo();
   });
 })();

@@ -10,24 +10,28 @@
   const onDesk = () => document.documentElement.dataset.tab === "duels" && document.documentElement.dataset.phase === "desk";
   playground.openDesk = () => state.trigger && state.trigger("list", {});
 
-  const act = (label, onClick, options = {}) => {
+  const act = (batch, label, onClick, options = {}) => {
     const node = el("button", `btn btn-small ${options.className ?? ""}`, label, options.icon ? icon(options.icon, 16) : "");
+    node.setAttribute("aria-label", `${label}: ${batch.title}`); // there is one on every card
     node.addEventListener("click", onClick);
     node.dataset.act = options.act;
     return node;
   };
 
   const ACTS = {
-    grade: (batch) => act(word("duels.grade"), () => playground.enterDuel(batch.id), { act: "grade", className: "btn-primary", icon: "right" }),
-    results: (batch) => act(word("duels.results"), () => playground.enterDuel(batch.id), { act: "results", icon: "right" }),
-    halt: (batch) => act(word("duels.halt"), () => state.trigger("halt", { id: batch.id }), { act: "halt" }),
-    go_on: (batch) => act(word("duels.go_on"), () => state.trigger("go_on", { id: batch.id }), { act: "go_on" }),
+    grade: (batch) => act(batch, word("duels.grade"), () => playground.enterDuel(batch.id), { act: "grade", className: "btn-primary", icon: "right" }),
+    results: (batch) => act(batch, word("duels.results"), () => playground.enterDuel(batch.id), { act: "results", icon: "right" }),
+    halt: (batch) => act(batch, word("duels.halt"), () => state.trigger("halt", { id: batch.id }), { act: "halt" }),
+    go_on: (batch) => act(batch, word("duels.go_on"), () => state.trigger("go_on", { id: batch.id }), { act: "go_on" }),
   };
 
   const batchCard = (batch) => {
     const date = new Intl.DateTimeFormat(document.documentElement.lang, { dateStyle: "medium", timeStyle: "short" }).format(new Date(batch.created * 1000));
     const facts = el("p", "batch-facts", ...[...batch.facts, date].map((fact) => el("span", "", fact)));
-    const card = el("li", "batch", el("h4", "batch-title", batch.title), facts);
+    const title = el("h4", "batch-title", batch.title);
+    title.tabIndex = -1;
+    title.dataset.act = "title";
+    const card = el("li", "batch", title, facts);
     card.dataset.id = batch.id;
     if (batch.status) card.append(el("p", "batch-status", batch.working ? el("span", "live-dots", el("i"), el("i"), el("i")) : "", el("span", "", batch.status)));
     if (batch.fraction !== null) card.append(playground.meter(batch.fraction, batch.status));
@@ -45,12 +49,25 @@
     const cards = value.batches.map(batchCard);
     const empty = el("div", "board-empty", icon("columns", 28), el("p", "board-empty-text", el("strong", "", word("duels.none")), " ", word(value.operator ? "duels.none_operator" : "duels.none_visitor")));
     list.replaceChildren(el("h3", "visually-hidden", word("duels.list")), cards.length ? el("ul", "batches", ...cards) : empty);
-    if (had) (list.querySelector(`[data-id="${had[0]}"] [data-act="${had[1]}"]`) ?? list.querySelector(`[data-id="${had[0]}"] .btn`))?.focus();
+    const at = (name) => list.querySelector(`[data-id="${had[0]}"] ${name}`);
+    if (had) (at(`[data-act="${had[1]}"]`) ?? at(".batch-title") ?? state.frame.querySelector(".desk-title")).focus();
   };
+
+  // What became of the batches since the last look: beginnings, quarters of the way, ends and problems.
+  const tell = (before, value) => {
+    const news = value.batches.flatMap((batch) => {
+      const known = before?.batches.find((one) => one.id === batch.id);
+      if (!known || JSON.stringify(stateOf(known)) === JSON.stringify(stateOf(batch))) return [];
+      const said = batch.working ? batch.status : [batch.problem, batch.status || word("duels.said_done")].filter(Boolean).join(" ");
+      return [`${batch.title}: ${said}`];
+    });
+    if (news.length && onDesk()) playground.announce(news.join(" "));
+  };
+  const stateOf = ({ working, fraction, problem }) => [working, working && Math.floor(4 * fraction), problem];
 
   const check = () => {
     const ready = state.file && state.chosen.size >= 2 && !state.sending;
-    form.begin.disabled = !ready;
+    form.begin.ariaDisabled = String(!ready); // it keeps the focus
     form.name.textContent = state.file?.name ?? "";
     form.choose.lastChild.textContent = word(state.file ? "duels.file_other" : "duels.file_choose");
     form.problem.textContent = state.problem;
@@ -133,7 +150,7 @@
     problem.setAttribute("role", "alert");
     const start = el("button", "btn btn-primary", word("duels.begin"));
     start.id = "duel-begin";
-    start.addEventListener("click", begin);
+    start.addEventListener("click", () => start.ariaDisabled !== "true" && begin());
     const part = (label, hint, ...children) => el("div", "form-part", el("span", "control-label", label), ...children, hint ? el("p", "quiet", hint) : "");
     const box = el("section", "desk-form", el("h3", "", word("duels.new")), part(word("duels.file"), "", drop),
       part(word("duels.models_label"), word("duels.models_hint", { most: value.most_models }), chips), problem, start);
@@ -169,6 +186,7 @@
     Object.assign(state, { frame, trigger });
     return (value) => {
       const answered = state.sending && !value.problem && !value.begun;
+      tell(state.value, value);
       state.value = value;
       if (!list || Boolean(form) !== value.operator) {
         form = null;

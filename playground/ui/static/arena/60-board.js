@@ -206,7 +206,9 @@
       const held = element.contains(document.activeElement) ? document.activeElement.dataset.choice : null;
       state.value = value;
       const open = element.querySelector(".method")?.open;
-      const head = el("div", "board-head", el("div", "", el("h2", "", word("board.title")), el("p", "quiet", value.summary || word("board.subtitle"))), files(value));
+      const title = el("h2", "board-title", word("board.title"));
+      title.tabIndex = -1;
+      const head = el("div", "board-head", el("div", "", title, el("p", "quiet", value.summary || word("board.subtitle"))), files(value));
       element.replaceChildren(head, controls(value), ...(value.rows.length ? counted(value) : [invitation(value)]), method());
       element.querySelector(".method").open = Boolean(open);
       if (held !== null) element.querySelector(`[data-choice="${held}"]`)?.focus();

@@ -56,7 +56,7 @@
     theme.append(icon("sun"));
     const row = el("div", "foot-row", links, exportLinks());
     if (value.workbench) row.append(workbenchLink());
-    row.append(theme);
+    row.append(playground.keySwitch(), theme);
     element.replaceChildren(value.temporary ? temporaryNote() : "", row);
   };
 
@@ -95,11 +95,10 @@
   });
 
   document.addEventListener("keydown", (event) => {
-    const typing = /^(INPUT|TEXTAREA|SELECT)$/.test(document.activeElement?.tagName ?? "");
     if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k") {
       event.preventDefault();
       playground.openPicker();
-    } else if (event.key === "/" && !typing && !document.querySelector("dialog[open]")) {
+    } else if (event.key === "/" && playground.isShortcut(event)) {
       event.preventDefault();
       playground.focusComposer();
     } else if (event.key === "Escape" && !document.querySelector("dialog[open]")) {
