@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import count
 
 import pytest
 from playwright.sync_api import FilePayload
 
 from benchmarks.served import Served, serve
+from tests.catalogue import write_models
 from tests.e2e.test_accessibility import violations
 from tests.ui.arena.test_arena_browser import enter, finished
+from tests.ui.arena.test_duels_browser import desk
 from tests.ui.browser import DESKTOP, PHONE, Browser, Tab, launched
 
 pytestmark = [pytest.mark.browser, pytest.mark.extended]
@@ -21,10 +24,18 @@ def browser() -> Iterator[Browser]:
         yield started
 
 
+ROWS: dict[str, dict[str, object]] = {
+    "unhurried": {"engine_options": {"piece_chars": 1, "delay_seconds": 0.3}},
+    "unreachable": {"engine": "remote", "servers": [{"url": "http://127.0.0.1:9/v1"}], "engine_options": {"rounds": 1}},
+}
+_BATCHES = count(1)
+
+
 @pytest.fixture(scope="module")
-def app(browser: Browser) -> Iterator[Served]:
-    """With one vote in the table."""
-    with serve("--default-model", "echo") as served, browser.tab(served) as tab:
+def app(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """With one vote in the table, a model that takes its time and one that never answers."""
+    models = write_models(tmp_path_factory.mktemp("models") / "models.toml", ROWS)
+    with serve("--default-model", "echo", "--models-file", str(models)) as served, browser.tab(served) as tab:
         enter(tab, "/arena/en/?models=pip,echo&prompt=Hello&send=1")
         finished(tab)
         tab.page.click(".vote-b")
@@ -83,16 +94,64 @@ def beginning(tab: Tab) -> None:
     tab.page.click(".models-more summary")
 
 
-def grading(tab: Tab) -> None:
+def begun(tab: Tab, *models: str, questions: int = 2) -> str:
+    """A batch of its own: a selector for its card."""
     beginning(tab)
-    asked = f"What is a token?\nIn {tab.page.locator('html').get_attribute('lang')}?\n"  # a batch for each visitor
-    questions = FilePayload(name="questions.txt", mimeType="text/plain", buffer=asked.encode())
-    tab.page.set_input_files("#duel-file", questions)
-    for model in ("pip", "echo"):
+    name = f"Batch number {next(_BATCHES)}"
+    asked = "\n".join(f"{name}, question {at}" for at in range(questions))
+    file = FilePayload(name="questions.txt", mimeType="text/plain", buffer=asked.encode())
+    tab.page.set_input_files("#duel-file", file)
+    for model in models:
         tab.page.click(f".model-chips [data-id={model}]")
     tab.page.click("#duel-begin")
-    tab.page.click(".batch [data-act=grade]")
+    return f".batch:has-text('{name},')"
+
+
+def grading(tab: Tab, questions: int = 2) -> None:
+    card = begun(tab, "pip", "echo", questions=questions)
+    tab.page.click(f"{card} [data-act=grade]")
     tab.page.wait_for_selector("html[data-phase=grading] .vote-tie:not([disabled])")
+
+
+def skipping_the_only_one(tab: Tab) -> None:
+    grading(tab, questions=1)
+    tab.page.keyboard.press("s")
+    tab.page.wait_for_selector("#notice .notice")
+
+
+def ended(tab: Tab) -> None:
+    grading(tab, questions=1)
+    tab.page.keyboard.press("3")
+    tab.page.wait_for_selector("html[data-phase=end] #queue-reveal")
+
+
+def nothing_left(tab: Tab) -> None:
+    ended(tab)
+    address = tab.page.url
+    tab.page.context.clear_cookies()  # somebody else
+    tab.page.goto(address)
+    tab.page.wait_for_selector("html[data-phase=end] .queue-end h2")
+    assert tab.page.locator("#queue-reveal").count() == 0
+
+
+def looking(tab: Tab) -> None:
+    graded(tab)
+    tab.page.click(".line")
+    tab.page.wait_for_selector("html[data-phase=looking] #queue-results")
+
+
+def working(tab: Tab) -> None:
+    tab.page.wait_for_selector(f"{begun(tab, 'echo', 'unhurried')} [data-act=halt]")
+
+
+def halted(tab: Tab) -> None:
+    tab.page.click("#tab-duels")
+    tab.page.click("[data-act=halt]")  # the one that the state before left
+    tab.page.wait_for_selector("[data-act=go_on]")
+
+
+def in_trouble(tab: Tab) -> None:
+    tab.page.wait_for_selector(f"{begun(tab, 'echo', 'unreachable')} .batch-problem")
 
 
 def graded(tab: Tab) -> None:
@@ -118,8 +177,15 @@ STATES: dict[str, Callable[[Tab], None]] = {
     "counted": counted,
     "beginning": beginning,
     "grading": grading,
+    "skipping the only one": skipping_the_only_one,
+    "ended": ended,
     "graded": graded,
+    "looking": looking,
+    "working": working,
+    "halted": halted,
+    "in trouble": in_trouble,
     "remembered": remembered,
+    "nothing left": nothing_left,
 }
 
 
@@ -135,3 +201,19 @@ def test_nothing_is_in_anybodys_way(
             found += [f"{state}: {violation}" for violation in violations(tab)]
             assert tab.overflow() == 0, state
     assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize(("language", "scheme", "device"), [("en", "dark", PHONE), ("vi", "light", DESKTOP)])
+def test_a_visitor_is_told_that_there_is_no_batch(
+    browser: Browser, language: str, scheme: str, device: dict[str, object]
+) -> None:
+    settings = {"PLAYGROUND_OPERATOR_TOKEN": "only-the-operator-has-this"}
+    with (
+        serve("--default-model", "echo", environment=settings) as served,
+        browser.tab(served, device, color_scheme=scheme) as tab,
+    ):
+        desk(tab, f"/arena/{language}/?tab=duels")
+        tab.page.wait_for_selector(".desk-list .board-empty")
+        assert tab.page.locator(".desk-form").count() == 0
+        assert violations(tab) == []
+        assert tab.overflow() == 0

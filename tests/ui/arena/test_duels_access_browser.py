@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.served import Served
+from tests.e2e.test_accessibility import violations
 from tests.ui.arena.test_duels_browser import begin, desk, press
 from tests.ui.browser import Browser, Tab
 
@@ -80,6 +81,7 @@ def test_grading_by_keyboard_and_by_ear(browser: Browser, hall: Served, tmp_path
             press(tab, "3", place)
         tab.page.keyboard.press("3")
         tab.page.wait_for_selector("html[data-phase=end] #queue-reveal")
+        assert violations(tab) == []
         assert skipped_to(tab) == "H2"
         tab.page.focus("#queue-reveal")
         tab.page.keyboard.press("Enter")
@@ -89,6 +91,7 @@ def test_grading_by_keyboard_and_by_ear(browser: Browser, hall: Served, tmp_path
         tab.page.focus(".line >> nth=1")
         tab.page.keyboard.press("Enter")
         focused(tab, "#queue-results")
+        assert violations(tab) == []
         tab.page.keyboard.press("Enter")
         focused(tab, "li:nth-child(2) > .line")
         tab.page.click("#tab-board")
@@ -104,9 +107,11 @@ def test_what_becomes_of_a_batch_is_announced_and_keeps_the_focus(
         tab.page.evaluate(SAID)
         card = batch(tab, tmp_path, "Told slowly", "Slowly, too", models=("parrot", "unhurried"))
         tab.page.focus(f"{card} [data-act=halt]")
+        assert violations(tab) == []
         tab.page.keyboard.press("Enter")
         focused(tab, ".batch-title, [data-act=go_on]")  # while it stops there is nothing to press
         tab.page.wait_for_function("window.said.some(text => text.includes('Nobody is working on the rest'))")
+        assert violations(tab) == []
         tab.page.click(f"{card} [data-act=go_on]")
         tab.page.wait_for_function(
             "window.said.some(text => text.includes('Told slowly') && text.includes('All answers are there'))"
