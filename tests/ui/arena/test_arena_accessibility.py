@@ -141,7 +141,7 @@ def looking(tab: Tab) -> None:
 
 
 def working(tab: Tab) -> None:
-    tab.page.wait_for_selector(f"{begun(tab, 'echo', 'unhurried')} [data-act=halt]")
+    tab.page.wait_for_selector(f"{begun(tab, 'echo', 'unhurried', questions=20)} [data-act=halt]")
 
 
 def halted(tab: Tab) -> None:

@@ -105,14 +105,16 @@ def test_what_becomes_of_a_batch_is_announced_and_keeps_the_focus(
     with browser.tab(hall) as tab:
         desk(tab)
         tab.page.evaluate(SAID)
-        card = batch(tab, tmp_path, "Told slowly", "Slowly, too", models=("parrot", "unhurried"))
+        asked = ("Told slowly", "Slowly, too", "And so is this")
+        card = batch(tab, tmp_path, *asked, models=("parrot", "unhurried"))
         tab.page.focus(f"{card} [data-act=halt]")
-        assert violations(tab) == []
         tab.page.keyboard.press("Enter")
         focused(tab, ".batch-title, [data-act=go_on]")  # while it stops there is nothing to press
         tab.page.wait_for_function("window.said.some(text => text.includes('Nobody is working on the rest'))")
         assert violations(tab) == []
         tab.page.click(f"{card} [data-act=go_on]")
+        tab.page.wait_for_selector(f"{card} [data-act=halt]")
+        assert violations(tab) == []
         tab.page.wait_for_function(
             "window.said.some(text => text.includes('Told slowly') && text.includes('All answers are there'))"
         )
