@@ -5,18 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.special import expit
+from scipy.optimize import brentq
 
 from playground.arena.posterior import Posterior, Spread, infer_strengths
 from playground.arena.ratings import Comparisons, TieRule, build_comparisons, fit_strengths, tie_rule
-from playground.arena.votes import A_WINS, B_WINS, Integers, Votes
+from playground.arena.votes import A_WINS, B_WINS, Floats, Integers, Votes
 from playground.errors import InvalidRequest
 
 # The scale of chess: 400 points are odds of ten to one. The mean of all models is 1000.
 POINTS = 400 / np.log(10)
 MEAN = 1000.0
 _LOW, _HIGH = 2.5, 97.5
-_TWO_SIDED = 1.959964
 # Votes beyond this are "many more": nobody will cast them, and the estimate means nothing.
 MANY_VOTES = 100_000
 _RIVALS = 4
@@ -26,8 +25,9 @@ _RIVALS = 4
 class Standing:
     """One model's line. `lower` and `upper` bound 95 %; `rank` is 1 + the models whose whole interval lies above.
 
-    `best` is the probability of being the strongest. `separate` is about how many more votes, all between this model
-    and the next one below, would part the two (0: parted already; None: more than anybody will cast, or the last).
+    `best` is the probability of being the strongest. `separate` is about how many more votes, on all models as those so
+    far, would part the intervals of this model and the next one below: 0 when they are parted, so that the ranks
+    differ; None when it is more than anybody will cast, or for the last model.
     """
 
     model: str
@@ -55,7 +55,8 @@ class Fragility:
 class Leaderboard:
     """The table, strongest first. `wins` [models, models] counts wins of row over column, in the table's order.
 
-    `left_out` votes were on a model against itself, and count for nothing.
+    `left_out` votes were on a model against itself, and count for nothing. `people` is from how many sessions the votes
+    are; votes of which that is unknown count as one each.
     `spread` can be given to the next table of about the same votes, which is then built in a fraction of the time.
     """
 
@@ -64,6 +65,7 @@ class Leaderboard:
     wins: Integers
     battles: int
     ties: int
+    people: int
     coefficients: tuple[float, ...]
     spread: Spread
     left_out: int = 0
@@ -77,20 +79,22 @@ def build_leaderboard(
     rounds: int = 100,
     seed: int = 0,
     spread: Spread | None = None,
+    width: float | None = None,
 ) -> Leaderboard:
-    """Rate the models of some votes; `spread` is that of an earlier table.
+    """Rate the models of some votes; `spread` is that of an earlier table, `width` as in `infer_strengths`.
 
     Raises InvalidRequest for fewer than two models, an unknown way of counting ties, or style that is not known.
     """
     if len(votes.models) < 2:
         raise InvalidRequest("There are no votes on two different models yet. Vote in a few battles first.")
     rule = tie_rule(ties)
-    posterior = infer_strengths(votes, rule, styles=styles, rounds=rounds, seed=seed, spread=spread)
+    posterior = infer_strengths(votes, rule, styles=styles, rounds=rounds, seed=seed, spread=spread, width=width)
     order = np.argsort(-posterior.strengths, kind="stable")
     wins = _win_matrix(votes)
     lower, upper = np.percentile(posterior.draws, [_LOW, _HIGH], axis=0)
     best = np.bincount(posterior.draws.argmax(axis=1), minlength=len(votes.models)) / len(posterior.draws)
     tied = _tied(votes)
+    parting = _Parting(posterior, lower, upper, len(votes))
     appearances = votes.appearances()
     standings = tuple(
         Standing(
@@ -104,16 +108,17 @@ def build_leaderboard(
             losses=int(wins[:, model].sum()),
             ties=int(tied[model]),
             best=float(best[model]),
-            separate=_votes_to_separate(posterior, model, order[place + 1]) if place + 1 < len(order) else None,
+            separate=parting.votes(model, order[place + 1]) if place + 1 < len(order) else None,
         )
         for place, model in enumerate(order)
     )
     return Leaderboard(
         standings=standings,
-        fragility=find_fragility(votes, rule, posterior, order),
+        fragility=find_fragility(votes, rule, posterior, order, styles=styles),
         wins=wins[np.ix_(order, order)],
         battles=len(votes),
         ties=int(votes.tied.sum()),
+        people=len(np.unique(votes.session)),
         coefficients=tuple(float(value) for value in posterior.coefficients),
         spread=posterior.spread,
         left_out=votes.left_out,
@@ -137,28 +142,53 @@ def _tied(votes: Votes) -> Integers:
     return np.bincount(sides, minlength=len(votes.models))
 
 
-def _votes_to_separate(posterior: Posterior, upper: int, lower: int) -> int | None:
-    """Votes between two models until 0 leaves the 95 % interval of their difference, if that stays as it is.
+class _Parting:
+    """How many more votes part two intervals, if further votes are like those so far and the ratings stay as they are.
 
-    A vote between them adds p * (1 - p) to the difference's precision, p being the chance of its outcome.
+    With t times the votes, the votes' share of the precision is t times as large, and the prior's is what it was.
+    Ties are among the votes, so where they tell nothing more votes are wanted.
     """
-    difference = posterior.draws[:, upper] - posterior.draws[:, lower]
-    gap, precision = abs(float(difference.mean())), 1 / max(float(difference.var()), 1e-12)
-    if gap <= 0:
-        return None
-    wanted = (_TWO_SIDED / gap) ** 2 - precision
-    chance = float(expit(gap))
-    needed = int(np.ceil(max(wanted, 0.0) / (chance * (1 - chance))))
-    return needed if needed <= MANY_VOTES else None
+
+    def __init__(self, posterior: Posterior, lower: Floats, upper: Floats, votes: int) -> None:
+        self._strengths, self._lower, self._upper, self._votes = posterior.strengths, lower, upper, votes
+        values, directions = np.linalg.eigh(np.linalg.inv(posterior.covariance))
+        self._prior = posterior.width**-2.0
+        self._told = np.maximum(values - self._prior, 0.0)
+        self._parts = (directions - directions.mean(axis=0)) ** 2  # strengths are told around their mean
+        self._now = self._variances(1.0)
+
+    def votes(self, above: int, below: int) -> int | None:
+        """0 when the interval of `above` lies over that of `below`; None for more than `MANY_VOTES`."""
+        if self._lower[above] > self._upper[below]:
+            return 0
+        pair = [above, below]
+        gap = self._strengths[above] - self._strengths[below]
+        halves = np.array([self._strengths[above] - self._lower[above], self._upper[below] - self._strengths[below]])
+
+        def overlap(growth: float) -> float:
+            return float(halves @ np.sqrt(self._variances(np.exp(growth), pair) / self._now[pair]) - gap)
+
+        most = float(np.log1p(MANY_VOTES / self._votes))
+        if overlap(most) > 0:
+            return None
+        growth = brentq(overlap, 0.0, most) if overlap(0.0) > 0 else 0.0
+        return max(1, int(np.ceil(np.expm1(growth) * self._votes)))
+
+    def _variances(self, times: float, models: list[int] | slice = slice(None)) -> Floats:
+        """Of the strengths of `models`, with so many times the votes."""
+        return np.asarray(self._parts[models] @ (1 / (self._prior + times * self._told)))
 
 
-def find_fragility(votes: Votes, rule: TieRule, posterior: Posterior, order: Integers) -> Fragility | None:
-    """How few votes carry the first place: those that matter most are taken away, most influential first.
+def find_fragility(
+    votes: Votes, rule: TieRule, posterior: Posterior, order: Integers, *, styles: bool = False
+) -> Fragility | None:
+    """How few votes carry the first place of `order`: those that matter most are taken away, most influential first.
 
     The influence of a vote on the lead is its slope through the inverse of the information, which is exact for small
-    changes (Broderick, Giordano and Meager 2020); every answer is checked by fitting again. None without votes.
+    changes (Broderick, Giordano and Meager 2020); every answer is checked by fitting again, with `styles` controlled
+    as they were for the order. None without votes.
     """
-    data = build_comparisons(votes, rule)
+    data = build_comparisons(votes, rule, styles=styles)
     if not data.weight.sum():
         return None
     removal = _Removal(data, rule, posterior.width**-2.0)
@@ -185,27 +215,38 @@ class _Removal:
 
         None when no removal does that, or none of fewer than `below` votes.
         """
-        kinds = self._by_influence(leader, rival)
-        low, high = 0, int(self._data.weight[kinds].sum())
+        kinds, influence = self._by_influence(leader, rival)
+        weight = self._data.weight[kinds]
+        low, high = 0, int(weight.sum())
         high = high if below is None else min(high, below - 1)
         if high < 1 or not self._flips(kinds, high, leader, rival):
             return None
+        at = self._fit.parameters
+        # About where the slopes say that the lead is gone; searched from there in widening steps, then by halves.
+        carried = np.interp(at[leader] - at[rival], np.cumsum(influence * weight), np.cumsum(weight))
+        probe, step = int(carried), 1
         while high - low > 1:
-            middle = (low + high) // 2
-            low, high = (low, middle) if self._flips(kinds, middle, leader, rival) else (middle, high)
+            probe = probe if low < probe < high else (low + high) // 2
+            if self._flips(kinds, probe, leader, rival):
+                high, probe = probe, probe - step
+            else:
+                low, probe = probe, probe + step
+            step *= 2
         return high
 
-    def _by_influence(self, leader: int, rival: int) -> Integers:
-        """Kinds of votes that hold the leader above the rival, the strongest first."""
+    def _by_influence(self, leader: int, rival: int) -> tuple[Integers, Floats]:
+        """Kinds of votes that hold the leader above the rival, the strongest first, and how far one vote does."""
         data, at = self._data, self._fit.parameters
+        width = data.design.shape[1]
         lead = np.zeros(len(at))
         lead[[leader, rival]] = 1, -1
         toward = np.linalg.solve(self._fit.information, lead)
         nu = float(at[-1]) if self._rule.has_nu else 0.0
-        slopes = self._rule.slopes(data.design @ at[: data.models], nu, data.sign)
-        influence = slopes.d * (data.design @ toward[: data.models])
+        slopes = self._rule.slopes(data.design @ at[:width], nu, data.sign)
+        influence = slopes.d * (data.design @ toward[:width])
         kinds = np.argsort(-influence)
-        return np.asarray(kinds[influence[kinds] > 0])
+        kinds = np.asarray(kinds[influence[kinds] > 0])
+        return kinds, influence[kinds]
 
     def _flips(self, kinds: Integers, removed: int, leader: int, rival: int) -> bool:
         weight = self._data.weight.copy()

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from playground.arena.ratings import Comparisons, Fit, TieRule, build_comparisons, fit_strengths
+from playground.arena.ratings import Comparisons, Fit, TieRule, build_comparisons, fit_strengths, tie_scatter
 from playground.arena.votes import Floats, Integers, Votes
 
 WIDTHS = np.exp(np.linspace(np.log(0.15), np.log(4.0), 12))
@@ -65,23 +65,23 @@ def infer_strengths(
     rounds: int = 100,
     seed: int = 0,
     spread: Spread | None = None,
+    width: float | None = None,
 ) -> Posterior:
     """Fit, draw, and widen by what `rounds` re-weightings of people and prompts show (0: do not look).
 
-    They are left out when `spread` is that of about the same votes.
+    They are left out when `spread` is that of about the same votes. The prior has this `width`; None estimates it.
 
     Raises InvalidRequest when style is asked for and unknown.
     """
     data = build_comparisons(votes, rule)
-    fits = _fit_widths(data, rule)
-    shares = _shares(fits, data.models)
+    widths = WIDTHS if width is None else np.array([width])
+    fits = _fit_widths(data, rule, widths)
+    shares = _shares(fits, widths, data.models)
     if styles:  # the width is a matter of the models, not of the style: it is not looked for again
         data = build_comparisons(votes, rule, styles=True)
         best = int(shares.argmax())
-        fits, shares = [fit_strengths(data, rule, WIDTHS[best] ** -2.0)], np.ones(1)
-        widths = WIDTHS[best : best + 1]
-    else:
-        widths = WIDTHS
+        widths, shares = widths[best : best + 1], np.ones(1)
+        fits = _fit_widths(data, rule, widths)
     best = int(shares.argmax())
     count, fit = data.models, fits[best]
 
@@ -93,38 +93,47 @@ def infer_strengths(
         factors = _clustering(votes, moved, rounds, np.random.default_rng([seed, 1]))
         spread = Spread(votes.models, len(votes), factors)
     strengths = sum(share * _centred(one.parameters[:count]) for share, one in zip(shares, fits, strict=True))
-    drawn = _draw(fits, shares, count, draws, np.random.default_rng(seed))
-    covariance = np.asarray(np.linalg.inv(fit.information)[:count, :count], dtype=np.float64)
+    covariances = [_covariance(one, count, tie_scatter(data, rule, one)) for one in fits]
+    drawn = _draw(fits, covariances, shares, draws, np.random.default_rng(seed))
     return Posterior(
         strengths=np.asarray(strengths),
         draws=strengths + (drawn - strengths) * spread.factors,
         coefficients=fit.parameters[count : data.design.shape[1]],
-        covariance=covariance,
+        covariance=covariances[best],
         width=float(widths[best]),
         spread=spread,
     )
 
 
-def _fit_widths(data: Comparisons, rule: TieRule) -> list[Fit]:
+def _fit_widths(data: Comparisons, rule: TieRule, widths: Floats) -> list[Fit]:
     fits: list[Fit] = []
-    for width in WIDTHS:
+    for width in widths:
         fits.append(fit_strengths(data, rule, width**-2.0, fits[-1].parameters if fits else None))
     return fits
 
 
-def _shares(fits: list[Fit], models: int) -> Floats:
+def _shares(fits: list[Fit], widths: Floats, models: int) -> Floats:
     """How likely each width is: Laplace's approximation of the votes' probability, times the prior."""
     logs = np.array([fit.value - np.linalg.slogdet(fit.information)[1] / 2 for fit in fits])
-    logs -= models * np.log(WIDTHS) + ((np.log(WIDTHS) - np.log(_USUAL_WIDTH)) / _WIDTH_SPREAD) ** 2 / 2
+    logs -= models * np.log(widths) + ((np.log(widths) - np.log(_USUAL_WIDTH)) / _WIDTH_SPREAD) ** 2 / 2
     shares = np.exp(logs - logs.max())
     return np.asarray(shares / shares.sum())
 
 
-def _draw(fits: list[Fit], shares: Floats, models: int, draws: int, random: np.random.Generator) -> Floats:
+def _covariance(fit: Fit, models: int, scatter: float) -> Floats:
+    """Of the strengths, where results scatter by a share `scatter` of what the model says; the prior as it is."""
+    inverse = np.linalg.inv(fit.information)
+    whole = scatter * inverse + (1 - scatter) * (inverse * fit.ridge) @ inverse
+    return np.asarray(whole[:models, :models], dtype=np.float64)
+
+
+def _draw(
+    fits: list[Fit], covariances: list[Floats], shares: Floats, draws: int, random: np.random.Generator
+) -> Floats:
     parts: list[Floats] = []
-    for fit, count in zip(fits, random.multinomial(draws, shares), strict=True):
+    for fit, covariance, count in zip(fits, covariances, random.multinomial(draws, shares), strict=True):
         if count:
-            covariance = np.linalg.inv(fit.information)[:models, :models]
+            models = len(covariance)
             root = np.linalg.cholesky(covariance)
             parts.append(fit.parameters[:models] + random.standard_normal((count, models)) @ root.T)
     return _centred(np.concatenate(parts))

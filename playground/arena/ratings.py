@@ -29,6 +29,8 @@ from playground.errors import InvalidRequest
 _STYLE_PENALTY = 1.0
 _NU_PENALTY = 1e-2
 _TOLERANCE = 1e-9
+# Numbers in a design up to which dense products are quicker than sparse ones.
+_SMALL = 50_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,12 +59,13 @@ class Fit:
     """The parameters with the largest penalised likelihood.
 
     `parameters` are the strengths (natural log-odds, in the order of the models), then the features' coefficients,
-    then nu where ties are modelled. `information` is minus the second derivative there; `value` the log-likelihood
-    with the penalty's quadratic term.
+    then nu where ties are modelled. `information` is minus the second derivative there, and `ridge` the penalty's share
+    of its diagonal; `value` is the log-likelihood with the penalty's quadratic term.
     """
 
     parameters: Floats
     information: Floats
+    ridge: Floats
     value: float
 
 
@@ -162,12 +165,14 @@ def fit_strengths(
     ridge = np.full(size, _STYLE_PENALTY)
     ridge[: data.models] = penalty
     ridge[width:] = _NU_PENALTY
+    small = np.prod(data.design.shape) <= _SMALL
+    design = data.design.toarray() if small else data.design
     middle = np.zeros(size)
     if centre is not None:
         middle[: data.models] = centre
 
     def slopes(at: Floats) -> _Slopes:
-        return rule.slopes(data.design @ at[:width], float(at[-1]) if rule.has_nu else 0.0, data.sign)
+        return rule.slopes(design @ at[:width], float(at[-1]) if rule.has_nu else 0.0, data.sign)
 
     def loss(at: Floats) -> float:
         return float(ridge @ (at - middle) ** 2 / 2 - data.weight @ slopes(at).value)
@@ -175,7 +180,7 @@ def fit_strengths(
     def gradient(at: Floats) -> Floats:
         now = slopes(at)
         toward = np.zeros(size)
-        toward[:width] = data.design.T @ (data.weight * now.d)
+        toward[:width] = design.T @ (data.weight * now.d)
         toward[width:] = data.weight @ now.nu
         result: Floats = ridge * (at - middle) - toward
         return result
@@ -183,10 +188,9 @@ def fit_strengths(
     def information(at: Floats) -> Floats:
         now = slopes(at)
         matrix = np.diag(ridge)
-        weighted = data.design.multiply((data.weight * now.dd)[:, None])
-        matrix[:width, :width] -= (data.design.T @ weighted).toarray()
+        matrix[:width, :width] -= _gram(design, data.weight * now.dd)
         if rule.has_nu:
-            matrix[:width, -1] -= data.design.T @ (data.weight * now.d_nu)
+            matrix[:width, -1] -= design.T @ (data.weight * now.d_nu)
             matrix[-1, :width] = matrix[:width, -1]
             matrix[-1, -1] -= data.weight @ now.nu_nu
         return matrix
@@ -194,4 +198,25 @@ def fit_strengths(
     begin = np.zeros(size) if start is None else start
     options = {"gtol": _TOLERANCE * max(1.0, float(data.weight.sum())), "maxiter": 200}
     found = optimize.minimize(loss, begin, jac=gradient, hess=information, method="trust-exact", options=options)
-    return Fit(found.x, information(found.x), -float(found.fun))
+    return Fit(found.x, information(found.x), ridge, -float(found.fun))
+
+
+def _gram(design: Floats | sparse.csr_matrix, weight: Floats) -> Floats:
+    """The sum of weight * row * row's transpose."""
+    if sparse.issparse(design):
+        return np.asarray((design.T @ design.multiply(weight[:, None])).toarray())
+    return np.asarray(design.T @ (design * weight[:, None]))
+
+
+def tie_scatter(data: Comparisons, rule: TieRule, fit: Fit) -> float:
+    """How far results scatter around what is expected, as a share of what the model says: 1, or less for halved ties.
+
+    A win or a loss scatters by p * (1 - p); half a win lies between the two and takes a quarter off. Bradley-Terry's
+    likelihood does not know that; the spread of an estimate follows the results (quasi-likelihood, Wedderburn 1974).
+    One more vote without a tie is counted, so that a few ties alone do not make anybody sure.
+    """
+    if rule.has_nu or not rule.counted:
+        return 1.0
+    chance = expit(data.design @ fit.parameters)
+    expected = float(data.weight @ (chance * (1 - chance))) + 0.25
+    return max(0.0, 1 - float(data.weight[data.sign == 0].sum()) / 4 / expected)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from playground.arena.votes import Votes
 
 _TIES = ("apart", "davidson", "half")
+_WIDEST = 1000.0
 
 
 def add_to(parsers: Any) -> None:
@@ -36,6 +37,13 @@ def add_to(parsers: Any) -> None:
     parser.add_argument("--language", metavar="NAME", help="only votes in this language")
     parser.add_argument("--category", metavar="NAME", help="only votes of this category")
     parser.add_argument("--rounds", type=int, default=100, help="re-weightings of people and prompts; 0: none [100]")
+    parser.add_argument(
+        "--width",
+        metavar="W",
+        type=_width,
+        help="how far apart models are taken to be, as the standard deviation of their log-odds; one as large as "
+        "1000 leaves ratings to the votes alone, as in published tables [estimated from the votes]",
+    )
     parser.add_argument("--seed", type=int, default=0, help="of the random draws [0]")
     parser.add_argument("--json", action="store_true", help="print JSON: a list of rows")
     parser.set_defaults(run=run)
@@ -51,11 +59,23 @@ def run(options: argparse.Namespace) -> int:
         if getattr(options, label):
             votes = votes.labelled(label, getattr(options, label))
     table = build_leaderboard(
-        votes, ties=options.ties, styles=options.style_control, rounds=max(0, options.rounds), seed=options.seed
+        votes,
+        ties=options.ties,
+        styles=options.style_control,
+        rounds=max(0, options.rounds),
+        seed=options.seed,
+        width=options.width,
     )
     rows = [asdict(standing) for standing in table.standings]
     sys.stdout.write(json.dumps(rows, indent=1) + "\n" if options.json else "\n".join(_lines(table)) + "\n")
     return 0
+
+
+def _width(text: str) -> float:
+    value = float(text)
+    if not 0 < value <= _WIDEST:
+        raise argparse.ArgumentTypeError(f"{text} is no width; give a number above 0, up to {_WIDEST:g}")
+    return value
 
 
 def _kept(options: argparse.Namespace) -> Votes:
@@ -86,6 +106,11 @@ def _lines(table: Leaderboard) -> Iterator[str]:
     yield f"{table.battles:,} votes, {table.ties:,} of them ties."
     if table.left_out:
         yield f"{table.left_out:,} left out: both sides were the same model."
+    yield (
+        f"{table.people:,} people voted, as far as sessions tell."
+        if table.people > 1
+        else "All votes come from one session: how differently other people would vote is not in the intervals."
+    )
     if table.fragility is not None:
         yield (
             f"Without {table.fragility.votes:,} of these votes {table.fragility.rival} would be first."

@@ -220,7 +220,7 @@ def _matrix(board: Leaderboard, count: int, words: Words) -> tuple[tuple[Cell | 
 
 
 def _sentences(board: Leaderboard, name_of: Callable[[str], str], words: Words) -> list[str]:
-    """How sure the first place is, what would take it away, and what style does."""
+    """How sure the first place is, what would take it away, whose votes these are, and what style does."""
     first = board.standings[0]
     said = [words("board.first", model=name_of(first.model), chance=words.number(100 * first.best))]
     if board.fragility is not None and board.fragility.votes is not None:
@@ -231,6 +231,8 @@ def _sentences(board: Leaderboard, name_of: Callable[[str], str], words: Words) 
         said.append(words("board.firm"))
     if board.left_out:
         said.append(words("board.left_out", count=words.number(board.left_out)))
+    one = board.people == 1
+    said.append(words("board.one_person") if one else words("board.people", people=words.number(board.people)))
     for feature, weight in zip(FEATURES, board.coefficients, strict=False):
         if abs(weight) >= SHOWN_STYLES:
             way = "more" if weight > 0 else "less"

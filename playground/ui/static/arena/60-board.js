@@ -157,7 +157,7 @@
     const box = el("details", "method", el("summary", "", word("board.method")));
     const said = [
       word("board.method_votes"), word("board.method_strength"), word("board.method_ties"), word("board.method_interval"),
-      word("board.method_rank"), word("board.method_style"), word("board.method_sampling"),
+      word("board.method_people"), word("board.method_rank"), word("board.method_style"), word("board.method_sampling"),
     ];
     box.append(...said.map((text) => el("p", "", text)));
     const sources = el("ul", "sources");
