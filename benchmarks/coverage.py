@@ -8,15 +8,12 @@ table are no independent witnesses, and the standard error is taken between tabl
 
 from __future__ import annotations
 
-import argparse
-import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import expit
 
-from benchmarks.rows import Row, shown
 from playground.arena.posterior import infer_strengths
 from playground.arena.ratings import TIES
 from playground.arena.votes import A_WINS, B_WINS, TIE, Floats, Integers, Votes

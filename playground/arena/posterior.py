@@ -22,6 +22,7 @@ from playground.arena.votes import Floats, Integers, Votes
 WIDTHS = np.exp(np.linspace(np.log(0.15), np.log(4.0), 12))
 # The prior of the width, in natural log-odds. 1 is about 174 rating points; 95 % of it lies between 0.2 and 4.8.
 _USUAL_WIDTH, _WIDTH_SPREAD = 1.0, 0.8
+_LEAST_SHARE = 0.01
 # By how much the number of votes may have grown since people and prompts were looked at.
 _FRESH = 0.01
 
@@ -77,11 +78,11 @@ def infer_strengths(
     widths = WIDTHS if width is None else np.array([width])
     fits = _fit_widths(data, rule, widths)
     shares = _shares(fits, widths, data.models)
-    if styles:  # the width is a matter of the models, not of the style: it is not looked for again
+    if styles:  # with a row for every vote fits are slow: widths that say little without style are left out
         data = build_comparisons(votes, rule, styles=True)
-        best = int(shares.argmax())
-        widths, shares = widths[best : best + 1], np.ones(1)
+        widths = widths[shares >= _LEAST_SHARE]
         fits = _fit_widths(data, rule, widths)
+        shares = _shares(fits, widths, data.models)
     best = int(shares.argmax())
     count, fit = data.models, fits[best]
 

@@ -1,39 +1,58 @@
 from __future__ import annotations
 
+from functools import cache
+from itertools import pairwise
+
 import numpy as np
 import pytest
+from scipy.special import expit
+from scipy.stats import binom
 
+from benchmarks.coverage import COUNTS, MODELS, SCENARIOS, coverage
 from playground.arena.leaderboard import MEAN, POINTS, build_leaderboard
 from playground.arena.posterior import infer_strengths
-from playground.arena.ratings import TIES
+from playground.arena.ratings import TIES, build_comparisons, fit_strengths
 from playground.arena.sampler import FLOOR, draw_pair, pair_weights
-from playground.arena.votes import Votes, build_votes
+from playground.arena.votes import A_WINS, Votes, build_votes
 from playground.errors import InvalidRequest
 from tests.arena.simulation import draw_columns, draw_votes
 
 NO_VOTES = build_votes([], [], [])
 
 
-def covered(models: int, count: int, seeds: int, tie_share: float) -> tuple[int, int]:
+CELLS = [(models, count) for models in MODELS for count in COUNTS]
+TABLES = {3: 40, 10: 20, 50: 20}
+
+
+@cache
+def covered(scenario: str, models: int, count: int) -> tuple[int, int]:
     """How many true strengths lie within their intervals, of how many."""
-    inside = total = 0
-    for seed in range(seeds):
-        random = np.random.default_rng(seed)
-        strengths = random.normal(size=models)
-        votes = draw_votes(strengths, count, random, tie_share)
-        seen = np.array([int(name[1:]) for name in votes.models])
-        truth = strengths[seen] - strengths[seen].mean()
-        draws = infer_strengths(votes, TIES["apart"], rounds=0).draws
-        lower, upper = np.percentile(draws, [2.5, 97.5], axis=0)
-        inside += int(((lower <= truth) & (truth <= upper)).sum())
-        total += len(seen)  # of 50 models some have no vote among 50
-    return inside, total
+    inside, total = coverage(SCENARIOS[scenario], models, count, TABLES[models])
+    return int(inside.sum()), int(total.sum())
 
 
-@pytest.mark.parametrize(("count", "tie_share"), [(50, 0.0), (500, 0.0), (5000, 0.0), (5000, 0.25)])
-def test_intervals_cover_the_truth_about_as_often_as_they_say(count: int, tie_share: float) -> None:
-    """Over 3, 10 and 50 models and 20 seeds."""
-    inside, total = np.sum([covered(models, count, 20, tie_share) for models in (3, 10, 50)], axis=0)
+@pytest.mark.parametrize(("models", "count"), CELLS)
+def test_intervals_cover_the_truth_in_93_to_97_of_100_cases(models: int, count: int) -> None:
+    """As far as so many intervals can tell: one table in a thousand may fail that is right."""
+    assert_covered("plain", models, count)
+
+
+@pytest.mark.parametrize("scenario", ["apart", "davidson", "half", "style-apart", "style-davidson", "style-half"])
+def test_they_do_however_ties_are_read_and_with_style_controlled(scenario: str) -> None:
+    assert_covered(scenario, 10, 500)
+
+
+def assert_covered(scenario: str, models: int, count: int) -> None:
+    inside, total = covered(scenario, models, count)
+    # The strengths of a table add up to nothing, so one of its intervals follows from the others.
+    free = total - TABLES[models]
+    low, high = binom.ppf(0.001, free, 0.93) / free, binom.ppf(0.999, free, 0.97) / free
+    assert low <= inside / total <= high
+
+
+@pytest.mark.parametrize("count", COUNTS)
+def test_intervals_of_tables_of_all_sizes_together_do(count: int) -> None:
+    inside, total = np.sum([covered("plain", models, count) for models in MODELS], axis=0)
     assert 0.93 <= inside / total <= 0.97
 
 
@@ -77,6 +96,19 @@ def test_ranks_are_shared_until_intervals_part() -> None:
     assert many.standings[-1].separate is None
 
 
+def test_neighbours_are_parted_when_their_intervals_are_and_never_share_a_rank_then() -> None:
+    seen = set()
+    for seed in range(6):
+        random = np.random.default_rng(seed)
+        lines = build_leaderboard(draw_votes(random.normal(scale=2.0, size=6), 400, random), rounds=0).standings
+        for above, below in pairwise(lines):
+            parted = above.separate == 0
+            assert parted == (above.lower > below.upper)
+            assert above.rank < below.rank or not parted
+            seen.add(parted)
+    assert seen == {False, True}
+
+
 def test_that_many_more_votes_do_separate() -> None:
     """The estimate is about the votes as they have been: more of the same must part the two near that number."""
     columns = (["a"] * 60, ["b"] * 60, ["model_a"] * 34 + ["model_b"] * 26)
@@ -88,11 +120,64 @@ def test_that_many_more_votes_do_separate() -> None:
     assert grown.standings[0].separate == 0
 
 
+def test_where_ties_tell_nothing_more_votes_are_wanted() -> None:
+    """Half of all votes are ties: to come by as many wins takes twice the votes."""
+    columns = (["a"] * 60, ["b"] * 60, ["model_a"] * 34 + ["model_b"] * 26)
+    tied = (["a"] * 120, ["b"] * 120, columns[2] + ["tie"] * 60)
+    decided, half = (build_leaderboard(build_votes(*one)).standings[0].separate for one in (columns, tied))
+    assert decided is not None
+    assert half == pytest.approx(2 * decided, abs=2)
+
+
+def test_more_votes_part_neighbours_among_many_models_near_that_number() -> None:
+    columns = draw_columns(np.linspace(1, -1, 6), 300, np.random.default_rng(9), tie_share=0.3)
+    lines = build_leaderboard(build_votes(*columns)).standings
+    wanted = {line.model: line.separate for line in lines if line.separate}
+    assert wanted
+    for model, more in wanted.items():
+        for share, parted in ((0.5, False), (2.0, True)):
+            times = 1 + round(share * more / 300)
+            grown = build_leaderboard(build_votes(*(list(column) * times for column in columns))).standings
+            assert (next(line.separate for line in grown if line.model == model) == 0) == parted or times == 1
+
+
 def test_fragility_names_the_votes_that_carry_the_first_place() -> None:
     columns = (["a"] * 100, ["b"] * 100, ["model_a"] * 53 + ["model_b"] * 47)
     table = build_leaderboard(build_votes(*columns))
     assert table.fragility is not None
     assert (table.fragility.votes, table.fragility.rival) == (7, "b")
+
+
+def test_fragility_is_that_of_the_order_that_style_control_gives() -> None:
+    """The better model's answers are short and people like long ones: only style control puts it first."""
+    random = np.random.default_rng(10)
+    longer = np.where(random.random(400) < 0.9, -1.0, 1.0)
+    won = random.random(400) < expit(0.5 + 1.5 * longer)
+    columns = (["short"] * 400, ["long"] * 400, ["model_a" if win else "model_b" for win in won])
+    votes = build_votes(*columns, styles=longer[:, None])
+    table = build_leaderboard(votes, styles=True, width=1.0)
+    assert build_leaderboard(votes).standings[0].model == "long"
+    assert table.standings[0].model == "short"
+    assert table.fragility is not None
+    assert table.fragility.rival == "long"
+    assert table.fragility.votes is not None
+
+    def still_first(gone: list[int]) -> bool:
+        left = votes.where(~np.isin(np.arange(400), gone))
+        fit = fit_strengths(build_comparisons(left, TIES["apart"], styles=True), TIES["apart"], 1.0).parameters
+        return left.models[int(fit[:2].argmax())] == "short"
+
+    mine = votes.winner == A_WINS
+    alike = [np.flatnonzero(mine & (longer == one)).tolist() for one in (-1.0, 1.0)]
+    for count, flips in ((table.fragility.votes - 1, False), (table.fragility.votes, True)):
+        removals = [alike[0][:some] + alike[1][: count - some] for some in range(count + 1)]
+        assert any(not still_first(gone) for gone in removals if len(gone) == count) == flips
+
+
+def test_a_table_says_how_many_people_voted() -> None:
+    columns = (["a"] * 6, ["b"] * 6, ["model_a"] * 6)
+    assert build_leaderboard(build_votes(*columns, session=["x", "y", "y", "z", "x", "x"])).people == 3
+    assert build_leaderboard(build_votes(*columns, session=["x"] * 6)).people == 1
 
 
 def test_one_vote_is_a_table_with_wide_intervals() -> None:

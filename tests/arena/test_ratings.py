@@ -2,36 +2,16 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy.optimize import minimize
-from scipy.special import logsumexp
-from sklearn.linear_model import LogisticRegression
 
+from playground.arena import ratings
 from playground.arena.ratings import TIES, build_comparisons, fit_strengths, tie_rule
 from playground.arena.style import Style, compare_styles, measure_style, scale_styles
-from playground.arena.votes import WINNERS, Votes, build_votes
+from playground.arena.votes import WINNERS, build_votes
 from playground.errors import InvalidRequest
+from tests.arena.reference import davidson_equations, logistic_regression
 from tests.arena.simulation import draw_columns, draw_votes
 
 STRENGTHS = np.linspace(-1.2, 1.2, 6)
-
-
-def reference(votes: Votes, penalty: float, styles: np.ndarray | None = None) -> np.ndarray:
-    """scikit-learn's logistic regression, set up as Bradley-Terry with ties as half a win for each."""
-    count = len(votes.models)
-    rows, outcomes, weights = [], [], []
-    for number in range(len(votes)):
-        row = np.zeros(count)
-        row[votes.first[number]], row[votes.second[number]] = 1, -1
-        if styles is not None:
-            row = np.concatenate([row, styles[number]])
-        halves = {0: [(1, 1.0)], 1: [(0, 1.0)]}.get(int(votes.winner[number]), [(1, 0.5), (0, 0.5)])
-        for outcome, weight in halves:
-            rows.append(row)
-            outcomes.append(outcome)
-            weights.append(weight)
-    model = LogisticRegression(C=1 / penalty, fit_intercept=False, solver="newton-cholesky", tol=1e-12, max_iter=1000)
-    model.fit(np.array(rows), outcomes, sample_weight=weights)
-    return np.asarray(model.coef_[0])
 
 
 @pytest.mark.parametrize("tie_share", [0.0, 0.3])
@@ -39,13 +19,13 @@ def reference(votes: Votes, penalty: float, styles: np.ndarray | None = None) ->
 def test_equals_logistic_regression(tie_share: float, penalty: float) -> None:
     votes = draw_votes(STRENGTHS, 400, np.random.default_rng(3), tie_share)
     fit = fit_strengths(build_comparisons(votes, TIES["half"]), TIES["half"], penalty)
-    assert np.abs(fit.parameters - reference(votes, penalty)).max() < 1e-6
+    assert np.abs(fit.parameters - logistic_regression(votes, penalty)).max() < 1e-6
 
 
 def test_ties_apart_equals_logistic_regression_on_the_votes_with_a_winner() -> None:
     votes = draw_votes(STRENGTHS, 400, np.random.default_rng(4), 0.3)
     fit = fit_strengths(build_comparisons(votes, TIES["apart"]), TIES["apart"], 1.0)
-    assert np.abs(fit.parameters - reference(votes.where(~votes.tied), 1.0)).max() < 1e-6
+    assert np.abs(fit.parameters - logistic_regression(votes.where(~votes.tied), 1.0)).max() < 1e-6
 
 
 def test_style_control_equals_logistic_regression_with_the_features() -> None:
@@ -54,24 +34,26 @@ def test_style_control_equals_logistic_regression_with_the_features() -> None:
     styles = random.normal(size=(300, 2))
     votes = build_votes(*columns, styles=styles)
     fit = fit_strengths(build_comparisons(votes, TIES["half"], styles=True), TIES["half"], 1.0)
-    assert np.abs(fit.parameters - reference(votes, 1.0, styles)).max() < 1e-6
+    assert np.abs(fit.parameters - logistic_regression(votes, 1.0, styles)).max() < 1e-6
 
 
-def test_davidson_is_the_maximum_of_its_own_likelihood() -> None:
-    votes = draw_votes(STRENGTHS, 300, np.random.default_rng(6), 0.3)
+@pytest.mark.parametrize("tie_share", [0.05, 0.3])
+@pytest.mark.parametrize("penalty", [0.1, 1.0, 4.0])
+def test_davidson_solves_his_likelihood_equations(tie_share: float, penalty: float) -> None:
+    votes = draw_votes(STRENGTHS, 300, np.random.default_rng(6), tie_share)
     rule = TIES["davidson"]
-    fit = fit_strengths(build_comparisons(votes, rule), rule, 1.0)
-    count = len(votes.models)
+    fit = fit_strengths(build_comparisons(votes, rule), rule, penalty)
+    assert np.abs(fit.parameters - davidson_equations(votes, penalty, nu_penalty=1e-2)).max() < 1e-6
 
-    def loss(at: np.ndarray) -> float:
-        d = at[votes.first] - at[votes.second]
-        logits = np.stack([d / 2, -d / 2, np.full_like(d, at[-1])])
-        chosen = np.minimum(votes.winner, 2)
-        likelihood = logits[chosen, np.arange(len(d))] - logsumexp(logits, axis=0)
-        return float(-likelihood.sum() + (at[:count] ** 2).sum() / 2 + 1e-2 * at[-1] ** 2 / 2)
 
-    found = minimize(loss, np.zeros(count + 1), method="BFGS", options={"gtol": 1e-7})
-    assert np.abs(fit.parameters - found.x).max() < 1e-4
+def test_sparse_and_dense_designs_give_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    votes = draw_votes(STRENGTHS, 300, np.random.default_rng(9), 0.2)
+    rule = TIES["davidson"]
+    dense = fit_strengths(build_comparisons(votes, rule), rule, 1.0)
+    monkeypatch.setattr(ratings, "_SMALL", 0)
+    sparse = fit_strengths(build_comparisons(votes, rule), rule, 1.0)
+    assert np.abs(dense.parameters - sparse.parameters).max() < 1e-8
+    assert np.abs(dense.information - sparse.information).max() < 1e-6
 
 
 def test_more_ties_do_not_move_ratings_that_count_them_apart() -> None:

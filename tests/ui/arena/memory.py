@@ -43,7 +43,8 @@ class MemoryBook:
         rows = [row for row in self.kept.values() if row["mode"] in choice.modes]
         rows = [row for row in rows if choice.language in ("", row["language"])]
         first, second, winner = ([str(row[name]) for row in rows] for name in ("model_a", "model_b", "winner"))
-        return build_leaderboard(build_votes(first, second, winner), ties=choice.ties)
+        people = [row.get("session", at) for at, row in enumerate(rows)]
+        return build_leaderboard(build_votes(first, second, winner, session=people), ties=choice.ties)
 
     def kinds(self) -> Mapping[Kind, int]:
         return Counter(

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import inspect
 import random
 from typing import Any
 
 import pytest
 
+from playground.arena.leaderboard import build_leaderboard
+from playground.arena.posterior import infer_strengths
 from playground.errors import InvalidRequest
 from playground.ui.arena.board_view import BoardView, Choice, board_view, kind_of_row, read_choice
-from playground.ui.words import Words, load_words
+from playground.ui.words import LANGUAGES, Words, load_words
 from tests.ui.arena.memory import MemoryBook
 
 MODELS = ("weak", "middle", "strong")
@@ -52,6 +55,26 @@ def test_rows_matrix_and_sentences(book: MemoryBook, words: Words) -> None:
     assert won.share > 0.5
     assert board.sentences[0].startswith("STRONG is first")
     assert "of these votes" in board.sentences[1]
+
+
+def test_it_says_whose_votes_these_are(words: Words) -> None:
+    book = MemoryBook()
+    cast(book, 40, session="one")
+    assert any("from one person" in sentence for sentence in drawn(book, words).sentences)
+    cast(book, 40, "duel", session="other")
+    assert "2 people voted, as far as browser sessions tell people apart." in drawn(book, words).sentences
+
+
+def test_the_method_is_told_with_the_numbers_it_uses() -> None:
+    asked = inspect.signature(infer_strengths).parameters
+    assert inspect.signature(build_leaderboard).parameters["rounds"].default == asked["rounds"].default
+    for language in LANGUAGES:
+        words = load_words(language)
+        assert f" {words.number(asked['draws'].default)} " in words("board.method_interval")
+        assert words("board.method_people").count(f" {asked['rounds'].default} ") == 2
+        for source in ("MacKay", "Rubin", "Owen", "Wedderburn", "Tang", "Davidson", "Bradley"):
+            assert source in words("board.sources")
+            assert any(source in words(f"board.method_{part}") for part in ("strength", "ties", "interval", "people"))
 
 
 def test_an_empty_table_invites(words: Words) -> None:
