@@ -22,6 +22,7 @@ NAMES = (
     "cycles",
     "schemas",
     "leaderboard",
+    "coverage",
     "shared",
     "gpu",
     "peers",

@@ -1,7 +1,8 @@
 """The leaderboard of many kept votes: brought in from a file, read and rated; with one vote more; and taken out again.
 
 The bar is that a vote more costs a fraction of counting everything: the page counts anew after each. CPU time is
-counted, in one process.
+counted, in one process. Then: how many votes it takes until the table parts the best two of ten models, with pairs
+drawn by the sampler, and drawn evenly.
 """
 
 from __future__ import annotations
@@ -18,15 +19,18 @@ from benchmarks.rows import Row
 from playground.arena.contract import TableChoice
 from playground.arena.imports import read_ballots
 from playground.arena.leaderboard import build_leaderboard
+from playground.arena.sampler import pair_weights
 from playground.arena.standings import Standings
 from playground.arena.vote_files import write_votes
-from playground.arena.votes import Votes
+from playground.arena.votes import Votes, build_votes
 from playground.moderation.fingerprint import Fingerprint
 from playground.storage.database import Database
 from playground.storage.migrations import migrate
 from playground.storage.votes import Vote, VoteStore
 
 VOTES, MODELS, PEOPLE, QUESTIONS = 100_000, 50, 20_000, 60_000
+SEEDS = 20
+STRENGTHS = np.array([1.3, 0.8, *np.linspace(0.5, -1.2, 8)])
 CHOICE = TableChoice(modes=("blind", "imported"))
 
 
@@ -54,6 +58,34 @@ def measure() -> Iterator[Row]:
     many = _votes(1_000_000, 100)
     seconds, _ = _cpu(lambda: build_leaderboard(many, rounds=0))
     yield Row("leaderboard: 1,000,000 votes on 100 models, rated without re-weighting", seconds, "s", 10.0, False)
+    informed, uniform = (sum(votes_until_parted(seed, informed=one) for seed in range(SEEDS)) for one in (True, False))
+    name = f"leaderboard: votes that part the best two of ten, sampler to uniform, {SEEDS} seeds"
+    yield Row(name, informed / uniform, "x", 0.7, False, f"{informed / SEEDS:,.0f} and {uniform / SEEDS:,.0f} votes")
+
+
+def votes_until_parted(seed: int, *, informed: bool, batch: int = 100, most: int = 20_000) -> int:
+    """Votes until the table has the truly best two of ten in front, in their order, and says that they are parted."""
+    random = np.random.default_rng(seed)
+    left, right = np.triu_indices(len(STRENGTHS), 1)
+    names = np.array([f"m{at:02}" for at in range(len(STRENGTHS))])
+    first = second = won = np.zeros(0, np.int64)
+    while len(won) < most:
+        votes = build_votes(names[first].tolist(), names[second].tolist(), np.where(won, "model_a", "model_b").tolist())
+        if len(won) and _parted(votes):
+            break
+        weights = pair_weights(names.tolist(), votes, {}) if informed else np.ones((len(names), len(names)))
+        chances = weights[left, right] / weights[left, right].sum()
+        pairs = random.choice(len(left), size=batch, p=chances)
+        better = random.random(batch) < 1 / (1 + np.exp(STRENGTHS[right[pairs]] - STRENGTHS[left[pairs]]))
+        first, second, won = (
+            np.concatenate(both) for both in ((first, left[pairs]), (second, right[pairs]), (won, better))
+        )
+    return len(won)
+
+
+def _parted(votes: Votes) -> bool:
+    best, next_one, *_ = build_leaderboard(votes, rounds=0).standings
+    return (best.model, next_one.model, best.separate) == ("m00", "m01", 0)
 
 
 def _votes(count: int, models: int) -> Votes:

@@ -9,11 +9,12 @@ from scipy.special import expit
 from scipy.stats import binom
 
 from benchmarks.coverage import COUNTS, MODELS, SCENARIOS, coverage
+from benchmarks.leaderboard import votes_until_parted
 from playground.arena.leaderboard import MEAN, POINTS, build_leaderboard
 from playground.arena.posterior import infer_strengths
 from playground.arena.ratings import TIES, build_comparisons, fit_strengths
 from playground.arena.sampler import FLOOR, draw_pair, pair_weights
-from playground.arena.votes import A_WINS, Votes, build_votes
+from playground.arena.votes import A_WINS, build_votes
 from playground.errors import InvalidRequest
 from tests.arena.simulation import draw_columns, draw_votes
 
@@ -227,31 +228,6 @@ def test_every_pair_keeps_a_chance() -> None:
 def test_a_battle_needs_two_models() -> None:
     with pytest.raises(InvalidRequest, match="two different models"):
         draw_pair(["only"], NO_VOTES, {}, np.random.default_rng(0))
-
-
-def votes_until_parted(seed: int, *, informed: bool, batch: int = 50, most: int = 3000) -> int:
-    """Votes until the interval of the difference of the best two of ten is narrower than their true difference."""
-    random = np.random.default_rng(seed)
-    strengths = np.array([1.3, 0.8, *np.linspace(0.5, -1.2, 8)])
-    left, right = np.triu_indices(10, 1)
-    names = [f"m{at:02}" for at in range(10)]
-    columns: tuple[list[str], list[str], list[str]] = ([], [], [])
-    votes: Votes = NO_VOTES
-    while len(votes) < most:
-        weights = pair_weights(names, votes, {}) if informed else np.ones((10, 10))
-        chances = weights[left, right] / weights[left, right].sum()
-        for pair in random.choice(len(left), size=batch, p=chances):
-            won = random.random() < 1 / (1 + np.exp(strengths[right[pair]] - strengths[left[pair]]))
-            for column, value in zip(
-                columns, (names[left[pair]], names[right[pair]], "model_a" if won else "model_b"), strict=True
-            ):
-                column.append(value)
-        votes = build_votes(*columns)
-        draws = infer_strengths(votes, TIES["apart"], draws=500, rounds=0).draws
-        spread = (draws[:, 0] - draws[:, 1]).std() if len(votes.models) == 10 else np.inf
-        if 1.96 * spread < strengths[0] - strengths[1]:
-            return len(votes)
-    return most
 
 
 def test_the_sampler_parts_the_best_two_with_fewer_votes() -> None:
