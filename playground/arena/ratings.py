@@ -203,9 +203,9 @@ def fit_strengths(
 
 def _gram(design: Floats | sparse.csr_matrix, weight: Floats) -> Floats:
     """The sum of weight * row * row's transpose."""
-    if sparse.issparse(design):
-        return np.asarray((design.T @ design.multiply(weight[:, None])).toarray())
-    return np.asarray(design.T @ (design * weight[:, None]))
+    if isinstance(design, np.ndarray):
+        return np.asarray(design.T @ (design * weight[:, None]))
+    return np.asarray((design.T @ design.multiply(weight[:, None])).toarray())
 
 
 def tie_scatter(data: Comparisons, rule: TieRule, fit: Fit) -> float:
