@@ -191,7 +191,7 @@ def find_fragility(
     data = build_comparisons(votes, rule, styles=styles)
     if not data.weight.sum():
         return None
-    removal = _Removal(data, rule, posterior.width**-2.0)
+    removal = _Removal(data, rule, posterior)
     leader = int(order[0])
     found = Fragility(None, votes.models[int(order[1])])
     for rival in order[1 : 1 + _RIVALS]:
@@ -204,11 +204,11 @@ def find_fragility(
 class _Removal:
     """Takes votes away from a fit and fits again."""
 
-    def __init__(self, data: Comparisons, rule: TieRule, penalty: float) -> None:
+    def __init__(self, data: Comparisons, rule: TieRule, posterior: Posterior) -> None:
         self._data = data
         self._rule = rule
-        self._penalty = penalty
-        self._fit = fit_strengths(data, rule, penalty)
+        self._penalty, self._scatter = posterior.width**-2.0, posterior.scatter
+        self._fit = fit_strengths(data, rule, self._penalty, scatter=self._scatter)
 
     def fewest(self, leader: int, rival: int, below: int | None) -> int | None:
         """The fewest votes, taken in the order of their influence, without which `rival` is ahead.
@@ -243,7 +243,7 @@ class _Removal:
         toward = np.linalg.solve(self._fit.information, lead)
         nu = float(at[-1]) if self._rule.has_nu else 0.0
         slopes = self._rule.slopes(data.design @ at[:width], nu, data.sign)
-        influence = slopes.d * (data.design @ toward[:width])
+        influence = slopes.d * (data.design @ toward[:width]) / self._scatter
         kinds = np.argsort(-influence)
         kinds = np.asarray(kinds[influence[kinds] > 0])
         return kinds, influence[kinds]
@@ -253,5 +253,5 @@ class _Removal:
         before = np.cumsum(weight[kinds]) - weight[kinds]
         weight[kinds] -= np.clip(removed - before, 0, weight[kinds])
         left = replace(self._data, weight=weight)
-        again = fit_strengths(left, self._rule, self._penalty, self._fit.parameters).parameters
+        again = fit_strengths(left, self._rule, self._penalty, self._fit.parameters, self._scatter).parameters
         return bool(again[rival] > again[leader])

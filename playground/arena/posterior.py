@@ -46,7 +46,7 @@ class Posterior:
 
     `strengths` [models] is the best single guess; `draws` [draws, models] are strengths that fit the votes;
     `coefficients` are those of the style features. `covariance` [models, models] is of one width, the most likely one,
-    of which `width` is the value. `spread` is by how much the draws were widened.
+    of which `width` is the value. `scatter` is as in `tie_scatter`, `spread` by how much the draws were widened.
     """
 
     strengths: Floats
@@ -54,6 +54,7 @@ class Posterior:
     coefficients: Floats
     covariance: Floats
     width: float
+    scatter: float
     spread: Spread
 
 
@@ -76,40 +77,42 @@ def infer_strengths(
     """
     data = build_comparisons(votes, rule)
     widths = WIDTHS if width is None else np.array([width])
-    fits = _fit_widths(data, rule, widths)
+    scatter = tie_scatter(data, rule, _USUAL_WIDTH**-2.0)
+    fits = _fit_widths(data, rule, widths, scatter)
     shares = _shares(fits, widths, data.models)
     if styles:  # with a row for every vote fits are slow: widths that say little without style are left out
         data = build_comparisons(votes, rule, styles=True)
         widths = widths[shares >= _LEAST_SHARE]
-        fits = _fit_widths(data, rule, widths)
+        scatter = tie_scatter(data, rule, _USUAL_WIDTH**-2.0)
+        fits = _fit_widths(data, rule, widths, scatter)
         shares = _shares(fits, widths, data.models)
     best = int(shares.argmax())
     count, fit = data.models, fits[best]
 
     def moved(weights: Floats) -> Floats:
-        again = fit_strengths(data.weighted(weights), rule, widths[best] ** -2.0, fit.parameters)
+        again = fit_strengths(data.weighted(weights), rule, widths[best] ** -2.0, fit.parameters, scatter)
         return _centred(again.parameters[:count])
 
     if spread is None or not spread.holds_for(votes):
         factors = _clustering(votes, moved, rounds, np.random.default_rng([seed, 1]))
         spread = Spread(votes.models, len(votes), factors)
     strengths = sum(share * _centred(one.parameters[:count]) for share, one in zip(shares, fits, strict=True))
-    covariances = [_covariance(one, count, tie_scatter(data, rule, one)) for one in fits]
-    drawn = _draw(fits, covariances, shares, draws, np.random.default_rng(seed))
+    drawn = _draw(fits, shares, count, draws, np.random.default_rng(seed))
     return Posterior(
         strengths=np.asarray(strengths),
         draws=strengths + (drawn - strengths) * spread.factors,
         coefficients=fit.parameters[count : data.design.shape[1]],
-        covariance=covariances[best],
+        covariance=_covariance(fit, count),
         width=float(widths[best]),
+        scatter=scatter,
         spread=spread,
     )
 
 
-def _fit_widths(data: Comparisons, rule: TieRule, widths: Floats) -> list[Fit]:
+def _fit_widths(data: Comparisons, rule: TieRule, widths: Floats, scatter: float) -> list[Fit]:
     fits: list[Fit] = []
     for width in widths:
-        fits.append(fit_strengths(data, rule, width**-2.0, fits[-1].parameters if fits else None))
+        fits.append(fit_strengths(data, rule, width**-2.0, fits[-1].parameters if fits else None, scatter))
     return fits
 
 
@@ -121,21 +124,15 @@ def _shares(fits: list[Fit], widths: Floats, models: int) -> Floats:
     return np.asarray(shares / shares.sum())
 
 
-def _covariance(fit: Fit, models: int, scatter: float) -> Floats:
-    """Of the strengths, where results scatter by a share `scatter` of what the model says; the prior as it is."""
-    inverse = np.linalg.inv(fit.information)
-    whole = scatter * inverse + (1 - scatter) * (inverse * fit.ridge) @ inverse
-    return np.asarray(whole[:models, :models], dtype=np.float64)
+def _covariance(fit: Fit, models: int) -> Floats:
+    return np.asarray(np.linalg.inv(fit.information)[:models, :models], dtype=np.float64)
 
 
-def _draw(
-    fits: list[Fit], covariances: list[Floats], shares: Floats, draws: int, random: np.random.Generator
-) -> Floats:
+def _draw(fits: list[Fit], shares: Floats, models: int, draws: int, random: np.random.Generator) -> Floats:
     parts: list[Floats] = []
-    for fit, covariance, count in zip(fits, covariances, random.multinomial(draws, shares), strict=True):
+    for fit, count in zip(fits, random.multinomial(draws, shares), strict=True):
         if count:
-            models = len(covariance)
-            root = np.linalg.cholesky(covariance)
+            root = np.linalg.cholesky(_covariance(fit, models))
             parts.append(fit.parameters[:models] + random.standard_normal((count, models)) @ root.T)
     return _centred(np.concatenate(parts))
 

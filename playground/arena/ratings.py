@@ -29,6 +29,8 @@ from playground.errors import InvalidRequest
 _STYLE_PENALTY = 1.0
 _NU_PENALTY = 1e-2
 _TOLERANCE = 1e-9
+# More certainty than this the results do not give, however many are ties.
+_LEAST_SCATTER = 1e-3
 # Numbers in a design up to which dense products are quicker than sparse ones.
 _SMALL = 50_000
 
@@ -59,13 +61,12 @@ class Fit:
     """The parameters with the largest penalised likelihood.
 
     `parameters` are the strengths (natural log-odds, in the order of the models), then the features' coefficients,
-    then nu where ties are modelled. `information` is minus the second derivative there, and `ridge` the penalty's share
-    of its diagonal; `value` is the log-likelihood with the penalty's quadratic term.
+    then nu where ties are modelled. `information` is minus the second derivative there; `value` the log-likelihood
+    with the penalty's quadratic term.
     """
 
     parameters: Floats
     information: Floats
-    ridge: Floats
     value: float
 
 
@@ -154,9 +155,9 @@ def build_comparisons(votes: Votes, rule: TieRule, *, styles: bool = False) -> C
 
 
 def fit_strengths(
-    data: Comparisons, rule: TieRule, penalty: float, start: Floats | None = None, centre: Floats | None = None
+    data: Comparisons, rule: TieRule, penalty: float, start: Floats | None = None, scatter: float = 1.0
 ) -> Fit:
-    """Maximise log-likelihood - penalty / 2 * sum of squared strengths (around `centre`, 0 when None).
+    """Maximise log-likelihood / scatter - penalty / 2 * sum of squared strengths; for `scatter` see `tie_scatter`.
 
     By scipy's trust-region Newton method with exact second derivatives; the objective is concave.
     """
@@ -167,38 +168,36 @@ def fit_strengths(
     ridge[width:] = _NU_PENALTY
     small = np.prod(data.design.shape) <= _SMALL
     design = data.design.toarray() if small else data.design
-    middle = np.zeros(size)
-    if centre is not None:
-        middle[: data.models] = centre
+    weight = data.weight / scatter
 
     def slopes(at: Floats) -> _Slopes:
         return rule.slopes(design @ at[:width], float(at[-1]) if rule.has_nu else 0.0, data.sign)
 
     def loss(at: Floats) -> float:
-        return float(ridge @ (at - middle) ** 2 / 2 - data.weight @ slopes(at).value)
+        return float(ridge @ at**2 / 2 - weight @ slopes(at).value)
 
     def gradient(at: Floats) -> Floats:
         now = slopes(at)
         toward = np.zeros(size)
-        toward[:width] = design.T @ (data.weight * now.d)
-        toward[width:] = data.weight @ now.nu
-        result: Floats = ridge * (at - middle) - toward
+        toward[:width] = design.T @ (weight * now.d)
+        toward[width:] = weight @ now.nu
+        result: Floats = ridge * at - toward
         return result
 
     def information(at: Floats) -> Floats:
         now = slopes(at)
         matrix = np.diag(ridge)
-        matrix[:width, :width] -= _gram(design, data.weight * now.dd)
+        matrix[:width, :width] -= _gram(design, weight * now.dd)
         if rule.has_nu:
-            matrix[:width, -1] -= design.T @ (data.weight * now.d_nu)
+            matrix[:width, -1] -= design.T @ (weight * now.d_nu)
             matrix[-1, :width] = matrix[:width, -1]
-            matrix[-1, -1] -= data.weight @ now.nu_nu
+            matrix[-1, -1] -= weight @ now.nu_nu
         return matrix
 
     begin = np.zeros(size) if start is None else start
-    options = {"gtol": _TOLERANCE * max(1.0, float(data.weight.sum())), "maxiter": 200}
+    options = {"gtol": _TOLERANCE * max(1.0, float(weight.sum())), "maxiter": 200}
     found = optimize.minimize(loss, begin, jac=gradient, hess=information, method="trust-exact", options=options)
-    return Fit(found.x, information(found.x), ridge, -float(found.fun))
+    return Fit(found.x, information(found.x), -float(found.fun))
 
 
 def _gram(design: Floats | sparse.csr_matrix, weight: Floats) -> Floats:
@@ -208,15 +207,22 @@ def _gram(design: Floats | sparse.csr_matrix, weight: Floats) -> Floats:
     return np.asarray((design.T @ design.multiply(weight[:, None])).toarray())
 
 
-def tie_scatter(data: Comparisons, rule: TieRule, fit: Fit) -> float:
+def tie_scatter(data: Comparisons, rule: TieRule, penalty: float) -> float:
     """How far results scatter around what is expected, as a share of what the model says: 1, or less for halved ties.
 
     A win or a loss scatters by p * (1 - p); half a win lies between the two and takes a quarter off. Bradley-Terry's
-    likelihood does not know that; the spread of an estimate follows the results (quasi-likelihood, Wedderburn 1974).
-    One more vote without a tie is counted, so that a few ties alone do not make anybody sure.
+    likelihood does not know that, so it takes differences between models for chance, and is less sure than it may be.
+    Divided by this share it tells as much as the votes do (quasi-likelihood, Wedderburn 1974). One more vote without
+    a tie is counted, so that a few ties alone do not make anybody sure.
     """
-    if rule.has_nu or not rule.counted:
+    ties = float(data.weight[data.sign == 0].sum())
+    if rule.has_nu or not ties:
         return 1.0
-    chance = expit(data.design @ fit.parameters)
-    expected = float(data.weight @ (chance * (1 - chance))) + 0.25
-    return max(0.0, 1 - float(data.weight[data.sign == 0].sum()) / 4 / expected)
+    fit = fit_strengths(data, rule, penalty)
+    d = data.design @ fit.parameters
+    covered = data.design @ np.linalg.inv(fit.information)
+    unsure = np.sqrt(3 * np.asarray(data.design.multiply(covered).sum(axis=1)).ravel())
+    # The mean over a normal d, by Gauss and Hermite's rule of three points.
+    points = ((2 / 3, d), (1 / 6, d + unsure), (1 / 6, d - unsure))
+    expected = sum(share * float(data.weight @ (expit(at) * expit(-at))) for share, at in points) + 0.25
+    return max(_LEAST_SCATTER, 1 - ties / 4 / expected)

@@ -43,6 +43,11 @@ def test_they_do_however_ties_are_read_and_with_style_controlled(scenario: str) 
     assert_covered(scenario, 10, 500)
 
 
+def test_halves_of_a_win_are_not_taken_for_models_alike() -> None:
+    """With a vote a model, ties as half a win made models seem more alike than they are, and the intervals too narrow."""
+    assert_covered("half", 50, 50)
+
+
 def assert_covered(scenario: str, models: int, count: int) -> None:
     inside, total = covered(scenario, models, count)
     # The strengths of a table add up to nothing, so one of its intervals follows from the others.
