@@ -63,15 +63,18 @@ def measure() -> Iterator[Row]:
     yield Row(name, informed / uniform, "x", 0.7, False, f"{informed / SEEDS:,.0f} and {uniform / SEEDS:,.0f} votes")
 
 
-def votes_until_parted(seed: int, *, informed: bool, batch: int = 100, most: int = 20_000) -> int:
-    """Votes until the table has the truly best two of ten in front, in their order, and says that they are parted."""
+def votes_until_parted(seed: int, *, informed: bool, batch: int = 20, most: int = 20_000) -> int:
+    """Votes until the table has the truly best two of ten in front, in their order, and says that they are parted.
+
+    The sampler looks at the votes after each batch, the table is looked at after every hundred votes.
+    """
     random = np.random.default_rng(seed)
     left, right = np.triu_indices(len(STRENGTHS), 1)
     names = np.array([f"m{at:02}" for at in range(len(STRENGTHS))])
     first = second = won = np.zeros(0, np.int64)
     while len(won) < most:
         votes = build_votes(names[first].tolist(), names[second].tolist(), np.where(won, "model_a", "model_b").tolist())
-        if len(won) and _parted(votes):
+        if len(won) and len(won) % 100 == 0 and _parted(votes):
             break
         weights = pair_weights(names.tolist(), votes, {}) if informed else np.ones((len(names), len(names)))
         chances = weights[left, right] / weights[left, right].sum()

@@ -44,7 +44,7 @@ def test_they_do_however_ties_are_read_and_with_style_controlled(scenario: str) 
 
 
 def test_halves_of_a_win_are_not_taken_for_models_alike() -> None:
-    """With a vote a model, ties as half a win made models seem more alike than they are, and the intervals too narrow."""
+    """With a vote or two a model, halved ties made models seem alike: intervals were far too narrow."""
     assert_covered("half", 50, 50)
 
 
