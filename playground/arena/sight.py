@@ -37,11 +37,13 @@ class Sight:
         return [cover(side, names) for side in sides]
 
     def view(self, live: Live) -> ComparisonView:
-        """As it may be shown right now."""
+        """As it may be shown right now. Raises UnknownModel for a blind one of a model that is not there any more."""
         sides = self.open_sides(live)
         comparison = comparison_of(live.kept)
         settled, shown = True, tuple(sides)
         if is_blind(live.kept):
+            for side in live.kept.sides:
+                self._catalog.get(side.model_id)  # the names of what is in the catalogue are hidden, and no others
             covered = self._cover(sides)
             comparison = cover_comparison(comparison)
             pace, settled = live.pace(

@@ -52,6 +52,9 @@ def skeleton(text: str) -> str:
     return "".join(char for char in fold(plain) if char.isalnum() or char == "|")
 
 
+NAMELESS = [text for text in HARMLESS if not any(name in skeleton(text) for name in TELLING)]
+
+
 @pytest.mark.parametrize("text", SAID)
 def test_a_name_is_hidden_in_every_beginning_of_a_text(text: str) -> None:
     whole = mask(text, NAMES, complete=True)
@@ -70,14 +73,11 @@ def test_other_words_are_left_alone(text: str) -> None:
 
 
 @settings(max_examples=150, deadline=None)
-@given(st.lists(st.sampled_from([*SAID, *HARMLESS, " ", "\n", ". ", "Hm, ", "và "]), min_size=1, max_size=5), st.data())
+@given(st.lists(st.sampled_from([*SAID, *NAMELESS, " ", "\n", ". ", "Hm, ", "và "]), min_size=1, max_size=5), st.data())
 def test_what_was_shown_stays_and_tells_nothing(parts: list[str], data: st.DataObject) -> None:
     text = " ".join(parts)
     whole = mask(text, NAMES, complete=True)
-    seen = skeleton(whole)
-    for harmless in HARMLESS:
-        seen = seen.replace(skeleton(harmless), "")
-    assert not [name for name in TELLING if name in seen]
+    assert not [name for name in TELLING if name in skeleton(whole)]
     ends = sorted(data.draw(st.lists(st.integers(0, len(text)), max_size=12)))
     before = ""
     for end in ends:

@@ -107,9 +107,9 @@ def test_what_the_policy_blocks_is_masked_wherever_it_would_have_stood(thinking:
 
 def test_that_the_gate_had_no_time_for_all_of_it_is_told(thinking: Built, monkeypatch: pytest.MonkeyPatch) -> None:
     assert foreign(read(thinking("Good morning.", "lovely"), "Good evening.")).rather_whole
-    monkeypatch.setattr("playground.arena.surprise.SCREENING_SECONDS", -1.0)
+    monkeypatch.setattr("playground.chat.masking.SCREENING_SECONDS", -1.0)
     reading = foreign(read(thinking("Good morning.", "lovely"), "Good evening."))
-    assert (len(reading.rather), reading.rather_whole) == (1, False)
+    assert (len(reading.rather), reading.rather_whole) == (0, False)
 
 
 def test_what_only_comes_about_with_the_text_before_is_masked_too(thinking: Built) -> None:
