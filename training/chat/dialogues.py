@@ -13,9 +13,9 @@ from training.chat.outside import OutsideQuestions
 from training.chat.sums import Sums
 
 LENGTHS = {1: 72, 2: 10, 3: 5, 4: 4, 5: 3, 6: 2, 7: 2, 8: 2}
-INTENT_SHARES = {"guide": 1.0, "fact": 0.6, "list": 0.6}
+INTENT_SHARES = {"guide": 1.0, "fact": 1.0, "list": 0.6}
 SMALL_TALK_SHARE = 1.2
-HARD_TIMES = 4
+HARD_TIMES = 2
 
 
 def intent_weight(intent: Intent) -> float:
