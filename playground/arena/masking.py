@@ -92,11 +92,11 @@ _ITSELF = re.compile(
     rf"""\b(?:i\s+am|i\s?['’]?\s?m|my\s+name\s+is|my\s+name['’]s|call\s+me|go(?:es)?\s+by|it['’]?s\s+me
       |(?:speaking|talking|chatting)\s+(?:to|with)|{_MODEL_NOUNS}\s+(?:named|called|ten(?:\s+la)?)
       |(?:toi|minh|em|to)\s+(?:la|ten\s+la|ten)|ten\s+(?:cua\s+)?(?:toi|minh|em)\s+la|goi\s+(?:toi|minh|em)\s+la)
-      [\s*_`"“:,]{{1,4}}\Z""",
+      [\s*_`"“:,]{{1,12}}\Z""",
     re.VERBOSE,
 )
 _ENDED = re.compile(r"""[\s*_`"”]*(?:[.,!?;:)\n]|\Z|(?:and|from|made|by|please|here|nhe|day|do|cua|va|xin)\b)""")
-_WITHIN = re.compile(r"""(?:[^\W\d_]|,)[\s*_`"“'(]{1,3}\Z""")
+_WITHIN = re.compile(r"""(?:[^\W_]|,)[\s*_`"“'(]{1,12}\Z""")
 _BEGUN = re.compile(r"""(?:\A|[.!?:\n])[\s*_`"“'(]*\Z""")
 _ALONE = re.compile(r"""[\s*_`"”]*(?:[.!]|\Z)""")
 _HERE = re.compile(

@@ -26,7 +26,7 @@ SAID = (
     "I am pip.",
     "Tôi là pip, rất vui được gặp bạn.", "Mình là pip nhé.", "It was Falcon that wrote this.", "P1P", "f@lcon", "ᴘɪᴘ",
     "🅿🅸🅿",
-    "Fable here. What else?", "Em tên là Fable ạ.",
+    "Fable here. What else?", "Hm,  **Pip!** Hello.", "Em tên là Fable ạ.",
 )  # fmt: skip
 HARMLESS = (
     "The pipeline of a tool, and a pippin is an apple.",

@@ -106,7 +106,8 @@ def test_stop_texts_cut_and_probabilities_are_the_models_own(pip: LocalEngine) -
 
 
 def test_one_line_as_json_writes_it(pip: LocalEngine) -> None:
-    answer = ask(pip, record(a={"type": "integer"}, b={"type": "array", "items": {"type": "integer"}, "minItems": 2}))
+    many = {"type": "array", "items": {"type": "boolean"}, "minItems": 2, "maxItems": 5}
+    answer = ask(pip, record(a={"type": "boolean"}, b=many))
     assert answer.text == json.dumps(json.loads(answer.text))
 
 
