@@ -22,7 +22,7 @@ from playground.arena.ratings import TIES
 from playground.arena.votes import A_WINS, B_WINS, TIE, Floats, Integers, Votes
 
 COUNTS, MODELS = (50, 500, 5000), (3, 10, 50)
-TABLES: Mapping[int, int] = {3: 120, 10: 40, 50: 12}
+TABLES: Mapping[int, int] = {3: 400, 10: 120, 50: 40}
 LEAST, MOST = 93.0, 97.0
 _SURE = 2.6  # standard errors, which chance alone exceeds in one of a hundred cases
 _TIE_NU = 0.0  # of equal models, a third of the votes are ties

@@ -236,6 +236,6 @@ def test_a_battle_needs_two_models() -> None:
 
 
 def test_the_sampler_parts_the_best_two_with_fewer_votes() -> None:
-    informed = [votes_until_parted(seed, informed=True) for seed in range(4)]
-    uniform = [votes_until_parted(seed, informed=False) for seed in range(4)]
+    informed = [votes_until_parted(seed, informed=True, batch=50) for seed in range(4)]
+    uniform = [votes_until_parted(seed, informed=False, batch=50) for seed in range(4)]
     assert sum(informed) <= 0.7 * sum(uniform)
