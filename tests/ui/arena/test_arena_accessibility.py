@@ -24,16 +24,14 @@ def browser() -> Iterator[Browser]:
         yield started
 
 
-ROWS: dict[str, dict[str, object]] = {
-    "unhurried": {"engine_options": {"piece_chars": 1, "delay_seconds": 0.3}},
-    "unreachable": {"engine": "remote", "servers": [{"url": "http://127.0.0.1:9/v1"}], "engine_options": {"rounds": 1}},
-}
+ROWS = {"unhurried": {"engine_options": {"piece_chars": 1, "delay_seconds": 0.3}}}
+NOWHERE = "http://127.0.0.1:9/v1/moderations"
 _BATCHES = count(1)
 
 
 @pytest.fixture(scope="module")
 def app(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """With one vote in the table, a model that takes its time and one that never answers."""
+    """With one vote in the table, and a model that takes its time."""
     models = write_models(tmp_path_factory.mktemp("models") / "models.toml", ROWS)
     with serve("--default-model", "echo", "--models-file", str(models)) as served, browser.tab(served) as tab:
         enter(tab, "/arena/en/?models=pip,echo&prompt=Hello&send=1")
@@ -150,10 +148,6 @@ def halted(tab: Tab) -> None:
     tab.page.wait_for_selector("[data-act=go_on]")
 
 
-def in_trouble(tab: Tab) -> None:
-    tab.page.wait_for_selector(f"{begun(tab, 'echo', 'unreachable')} .batch-problem")
-
-
 def graded(tab: Tab) -> None:
     grading(tab)
     tab.page.keyboard.press("3")
@@ -183,7 +177,6 @@ STATES: dict[str, Callable[[Tab], None]] = {
     "looking": looking,
     "working": working,
     "halted": halted,
-    "in trouble": in_trouble,
     "remembered": remembered,
     "nothing left": nothing_left,
 }
@@ -215,5 +208,20 @@ def test_a_visitor_is_told_that_there_is_no_batch(
         desk(tab, f"/arena/{language}/?tab=duels")
         tab.page.wait_for_selector(".desk-list .board-empty")
         assert tab.page.locator(".desk-form").count() == 0
+        assert violations(tab) == []
+        assert tab.overflow() == 0
+
+
+@pytest.mark.parametrize(("language", "scheme", "device"), [("en", "dark", PHONE), ("vi", "light", DESKTOP)])
+def test_the_operator_is_told_why_a_batch_ended_early(
+    browser: Browser, language: str, scheme: str, device: dict[str, object]
+) -> None:
+    with (
+        serve("--default-model", "echo", "--moderation-url", NOWHERE) as served,
+        browser.tab(served, device, color_scheme=scheme) as tab,
+    ):
+        enter(tab, f"/arena/{language}/")
+        begun(tab, "pip", "echo")
+        tab.page.wait_for_selector(".batch .batch-problem")
         assert violations(tab) == []
         assert tab.overflow() == 0
