@@ -54,9 +54,9 @@
     const theme = iconButton("moon", word("shell.theme"), playground.toggleTheme, "theme-toggle");
     theme.id = "theme-toggle";
     theme.append(icon("sun"));
-    const row = el("div", "foot-row", links, exportLinks());
-    if (value.workbench) row.append(workbenchLink());
-    row.append(playground.keySwitch(), theme);
+    const tools = el("div", "foot-tools", playground.keySwitch(), theme);
+    if (value.workbench) tools.prepend(workbenchLink());
+    const row = el("div", "foot-row", links, exportLinks(), tools);
     element.replaceChildren(value.temporary ? temporaryNote() : "", row);
   };
 
