@@ -82,11 +82,6 @@ class ModelSpec:
         return GUARD not in self.tags and not self.unavailable
 
     @property
-    def revision(self) -> str:
-        """The commit or branch that its files come from; empty without a source."""
-        return "" if self.source is None else self.source.revision
-
-    @property
     def hosts(self) -> tuple[str, ...]:
         """The other machines that what people write to this model is sent to; empty: it stays on this one."""
         return tuple(dict.fromkeys(server.host for server in self.servers if not server.here))

@@ -72,7 +72,10 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _width(text: str) -> float:
-    value = float(text)
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
     if not 0 < value <= _WIDEST:
         raise argparse.ArgumentTypeError(f"{text} is no width; give a number above 0, up to {_WIDEST:g}")
     return value

@@ -58,7 +58,13 @@ async def _assemble(services: Services, space: Space | None) -> FastAPI:
         *asset_routes(),
         *export_routes(services.chat),
         *entrance_routes(services.workbench, doorkeeper, preferred_language),
-        *download_routes(services.arena, services.arena.standings, services.catalog, preferred_language),
+        *download_routes(
+            services.arena,
+            services.arena.standings,
+            services.catalog,
+            preferred_language,
+            identity=services.library.identity,
+        ),
     ]
     app = FastAPI(middleware=middleware, docs_url=None, redoc_url=None, openapi_url=None, routes=routes)
     app.add_api_route("/", choose_language, methods=["GET"], include_in_schema=False)

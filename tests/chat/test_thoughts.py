@@ -18,7 +18,7 @@ from playground.domain import ChatRequest, Message, SamplingParams
 from playground.engines.contract import LegibleTokenizer, Turn
 from playground.services import Services, build
 from tests.catalogue import write_models
-from tests.engines.conftest import TEMPLATE, Reference, make_tokenizer
+from tests.engines.conftest import TEMPLATE, Reference, make_tokenizer, save_llama
 
 ANNA = "0" * 32
 TAGS = ["<think>", "</think>"]
@@ -29,31 +29,9 @@ OPENING = TEMPLATE.replace("assistant\n' }}", "assistant\n<think>\n' }}")
 
 def save_thinker(folder: Path, template: str) -> None:
     """A random Llama whose tags are one token each, as transformers saves it."""
-    import torch  # noqa: PLC0415
-    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast  # noqa: PLC0415
-
     core = make_tokenizer()
     core.add_tokens([AddedToken(tag, normalized=False) for tag in TAGS])
-    torch.manual_seed(7)
-    config = LlamaConfig(
-        vocab_size=core.get_vocab_size(),
-        hidden_size=64,
-        intermediate_size=128,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        max_position_embeddings=512,
-        tie_word_embeddings=True,
-        bos_token_id=0,
-        eos_token_id=2,
-        pad_token_id=0,
-        initializer_range=0.3,
-    )
-    LlamaForCausalLM(config).save_pretrained(folder)
-    fast = PreTrainedTokenizerFast(
-        tokenizer_object=core, bos_token="<|endoftext|>", eos_token="<|im_end|>", pad_token="<|endoftext|>"
-    )
-    fast.chat_template = template
-    fast.save_pretrained(folder)
+    save_llama(folder, core, template)
 
 
 @pytest.fixture(scope="module")

@@ -56,14 +56,11 @@ def make_spec(engine: str, path: Path | None = None, name: str = "tiny") -> Mode
     )
 
 
-@pytest.fixture(scope="session")
-def hf_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The reference: a random Llama as transformers saves it. Its wide initialisation leaves no ties between tokens."""
+def save_llama(folder: Path, core: tokenizers.Tokenizer, template: str) -> None:
+    """A random Llama as transformers saves it. Its wide initialisation leaves no ties between tokens."""
     import torch  # noqa: PLC0415
     from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast  # noqa: PLC0415
 
-    folder = tmp_path_factory.mktemp("hf")
-    core = make_tokenizer()
     torch.manual_seed(7)
     config = LlamaConfig(
         vocab_size=core.get_vocab_size(),
@@ -84,8 +81,15 @@ def hf_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     fast = PreTrainedTokenizerFast(
         tokenizer_object=core, bos_token="<|endoftext|>", eos_token="<|im_end|>", pad_token="<|endoftext|>"
     )
-    fast.chat_template = TEMPLATE
+    fast.chat_template = template
     fast.save_pretrained(folder)
+
+
+@pytest.fixture(scope="session")
+def hf_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The reference: a random Llama."""
+    folder = tmp_path_factory.mktemp("hf")
+    save_llama(folder, make_tokenizer(), TEMPLATE)
     return folder
 
 

@@ -111,19 +111,24 @@ def test_another_token_begins_a_new_version(browser: Browser, app: Served) -> No
         assert tab.texts("bot")[0] == before
 
 
+def step_with(tab: Tab, question: str, **settings: str) -> None:
+    """Ask with these settings, and open the step by step view of the answer."""
+    tab.open()
+    tab.page.click("#settings-button")
+    for name, value in settings.items():
+        tab.page.fill(f"#setting-{name}", value)
+    tab.page.click("#settings-save")
+    tab.page.wait_for_selector(".changed-dot", state="visible")
+    tab.ask(question)
+    tab.page.locator(".look-inside").last.click()
+    tab.page.wait_for_selector(f"{CARD} .candidate")
+    tab.page.click("#inside-tab-next")
+    tab.page.wait_for_selector("#inside-next .candidate-drawn")
+
+
 def test_stepping_with_the_seed_of_an_answer_writes_it_again(browser: Browser, app: Served) -> None:
     with browser.tab(app) as tab:
-        tab.open()
-        tab.page.click("#settings-button")
-        for name, value in (("seed", "5"), ("max_tokens", "6"), ("temperature", "1.4"), ("top_p", "1")):
-            tab.page.fill(f"#setting-{name}", value)
-        tab.page.click("#settings-save")
-        tab.page.wait_for_selector(".changed-dot", state="visible")
-        tab.ask("Tell me a story")
-        tab.page.locator(".look-inside").last.click()
-        tab.page.wait_for_selector(f"{CARD} .candidate")
-        tab.page.click("#inside-tab-next")
-        tab.page.wait_for_selector("#inside-next .candidate-drawn")
+        step_with(tab, "Tell me a story", seed="5", max_tokens="6", temperature="1.4", top_p="1")
         assert tab.page.input_value("#inside-seed") == "5"
         for step in range(1, 7):
             tab.page.click("#inside-draw:not([disabled])")
@@ -168,22 +173,7 @@ def looks(tab: Tab, change: Callable[[str], str] = str) -> list[str]:
 
 def test_what_a_slider_cannot_show_stays_as_it_is(browser: Browser, app: Served) -> None:
     with browser.tab(app) as tab:
-        tab.open()
-        tab.page.click("#settings-button")
-        for name, value in (
-            ("seed", "123456789"),
-            ("top_k", "500"),
-            ("temperature", "2.5"),
-            ("repetition_penalty", "1.3"),
-        ):
-            tab.page.fill(f"#setting-{name}", value)
-        tab.page.click("#settings-save")
-        tab.page.wait_for_selector(".changed-dot", state="visible")
-        tab.ask("Who are you?")
-        tab.page.locator(".look-inside").last.click()
-        tab.page.wait_for_selector(f"{CARD} .candidate")
-        tab.page.click("#inside-tab-next")
-        tab.page.wait_for_selector("#inside-next .candidate-drawn")
+        step_with(tab, "Who are you?", seed="123456789", top_k="500", temperature="2.5", repetition_penalty="1.3")
         assert tab.page.inner_text(".step-top_k output") == "500"
         assert tab.page.inner_text(".step-temperature output") == "2.5"
         assert "repetition penalty of this conversation (1.30)" in tab.page.inner_text("#inside-next")

@@ -16,7 +16,7 @@ from playground.catalog.catalog import Catalog
 from playground.domain import Language
 from playground.errors import PlaygroundError
 from playground.ui.arena.board_view import KINDS, VoteBook, kind_of_row
-from playground.ui.arena.export import WRITERS
+from playground.ui.arena.export import IdentityOf, writers
 from playground.ui.owner import owner_of
 from playground.ui.words import load_words
 
@@ -33,18 +33,25 @@ _FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 def download_routes(
-    arena: Arena, book: VoteBook, catalog: Catalog, language_of: Callable[[Request], Language]
+    arena: Arena,
+    book: VoteBook,
+    catalog: Catalog,
+    language_of: Callable[[Request], Language],
+    *,
+    identity: IdentityOf,
 ) -> list[BaseRoute]:
     """`/arena/comparisons/ID.json`, `.md` for whoever made them, and `/arena/votes/KIND.csv`, `.jsonl`, `.parquet`."""
 
+    written_as = writers(identity)
+
     async def comparison(request: Request) -> Response:
-        identity, _, end = request.path_params["name"].rpartition(".")
-        if end not in WRITERS:
-            return PlainTextResponse(f"Choose one of: {', '.join(WRITERS)}.", 404)
-        media_type, write = WRITERS[end]
+        comparison_id, _, end = request.path_params["name"].rpartition(".")
+        if end not in written_as:
+            return PlainTextResponse(f"Choose one of: {', '.join(written_as)}.", 404)
+        media_type, write = written_as[end]
         words = load_words(language_of(request))
         try:
-            seen = await run_in_threadpool(arena.view, owner_of(request), identity)
+            seen = await run_in_threadpool(arena.view, owner_of(request), comparison_id)
         except PlaygroundError as error:
             return PlainTextResponse(str(error), error.http_status)
         return _file(write(seen, catalog, words), media_type, f"comparison.{end}")

@@ -5,17 +5,26 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
+from functools import partial
 from itertools import zip_longest
 
 from playground.arena.contract import ComparisonView, Mode, Side, SideView
 from playground.catalog.catalog import Catalog
+from playground.catalog.spec import ModelSpec
 from playground.domain import Message
+from playground.library.library import Identity
 from playground.ui.arena.side_view import LETTERS, model_name
 from playground.ui.words import Words
 
+Writer = Callable[[ComparisonView, Catalog, Words], str]
+IdentityOf = Callable[[ModelSpec], Identity]
 
-def export_json(seen: ComparisonView, catalog: Catalog, words: Words) -> str:
-    """One object: what was asked of whom, with settings, answers, how they ended and how long they took."""
+
+def export_json(seen: ComparisonView, catalog: Catalog, words: Words, *, identity: IdentityOf) -> str:
+    """One object: what was asked of whom, with settings, answers, how they ended and how long they took.
+
+    `identity` tells what exactly a model is on this machine.
+    """
     names = [_name(side, catalog, words, blind=is_blind(seen)) for side in seen.sides]
     comparison, blind = seen.comparison, is_blind(seen)
     return json.dumps(
@@ -28,7 +37,7 @@ def export_json(seen: ComparisonView, catalog: Catalog, words: Words) -> str:
                 {
                     "side": LETTERS[view.position],
                     "name": name,
-                    **_maker(side, catalog, blind=blind),
+                    **_maker(side, catalog, identity, blind=blind),
                     "messages": [_message(message, blind=blind) for message in view.messages],
                 }
                 for side, view, name in zip(comparison.sides, seen.sides, names, strict=True)
@@ -39,16 +48,16 @@ def export_json(seen: ComparisonView, catalog: Catalog, words: Words) -> str:
     )
 
 
-def _maker(side: Side, catalog: Catalog, *, blind: bool) -> dict[str, object]:
+def _maker(side: Side, catalog: Catalog, identity: IdentityOf, *, blind: bool) -> dict[str, object]:
     """What a side's next answer is made with, and its answers were since the last change; nothing while blind."""
     if blind:
         return {"model": None, "revision": None, "precision": None, "system_prompt": "", "params": None}
     spec = catalog.get(side.model_id) if side.model_id in catalog else None
-    params = side.params or (spec.defaults if spec else None)
+    params, known = side.params or (spec.defaults if spec else None), identity(spec) if spec else None
     return {
         "model": side.model_id,
-        "revision": spec.revision if spec else None,
-        "precision": spec.precision if spec else None,
+        "revision": known.revision if known else None,
+        "precision": known.precision if known else None,
         "system_prompt": side.system_prompt,
         "params": asdict(params) if params else None,
     }
@@ -104,9 +113,9 @@ def _turn(turn: tuple[Message | None, ...], seen: ComparisonView, catalog: Catal
     return parts
 
 
-Writer = Callable[[ComparisonView, Catalog, Words], str]
-WRITERS: Mapping[str, tuple[str, Writer]] = {
-    "json": ("application/json", export_json),
-    "md": ("text/markdown", export_markdown),
-}
-"""End of the file's name -> media type, writer."""
+def writers(identity: IdentityOf) -> Mapping[str, tuple[str, Writer]]:
+    """End of the file's name -> media type, writer; for `identity` see `export_json`."""
+    return {
+        "json": ("application/json", partial(export_json, identity=identity)),
+        "md": ("text/markdown", export_markdown),
+    }

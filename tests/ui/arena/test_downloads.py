@@ -10,6 +10,7 @@ from starlette.testclient import TestClient
 
 from playground.arena.vote_files import read_table
 from playground.catalog.catalog import Catalog
+from playground.library.library import Identity
 from playground.ui.arena.downloads import download_routes
 from tests.ui.arena.memory import MemoryArena, MemoryBook
 
@@ -20,7 +21,8 @@ def client(arena: MemoryArena, catalog: Catalog) -> TestClient:
     for at, model in enumerate(("pip", "=1+1")):
         row = {"model_a": model, "model_b": "echo", "winner": "tie", "language": "vi", "mode": "named"}
         book.kept[f"{at}"] = {**row, "tainted": False}
-    return TestClient(Starlette(routes=download_routes(arena, book, catalog, lambda _: "en")))  # type: ignore[arg-type]
+    routes = download_routes(arena, book, catalog, lambda _: "en", identity=lambda _: Identity())  # type: ignore[arg-type]
+    return TestClient(Starlette(routes=routes))
 
 
 @pytest.mark.parametrize(

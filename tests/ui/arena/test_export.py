@@ -7,11 +7,17 @@ from dataclasses import replace
 
 from playground.arena.contract import Mode
 from playground.catalog.catalog import Catalog
-from playground.catalog.spec import ModelSource
+from playground.catalog.spec import ModelSpec
 from playground.domain import Message, SamplingParams
-from playground.ui.arena.export import export_json, export_markdown
+from playground.library.library import Identity
+from playground.ui.arena.export import export_json, export_markdown, writers
 from playground.ui.words import Words
 from tests.ui.arena.test_stage_view import ANSWER, USER, seen, side
+
+
+def identity(spec: ModelSpec) -> Identity:
+    """What every model is here."""
+    return Identity("c0ffee", "int4", spec.engine)
 
 
 def test_markdown_has_equal_questions_once(catalog: Catalog, words: Words) -> None:
@@ -27,7 +33,7 @@ def test_markdown_has_equal_questions_once(catalog: Catalog, words: Words) -> No
 
 
 def test_json_has_everything_a_program_needs(catalog: Catalog, words: Words) -> None:
-    told = json.loads(export_json(seen(side(), side(1), winner="tie"), catalog, words))
+    told = json.loads(export_json(seen(side(), side(1), winner="tie"), catalog, words, identity=identity))
     assert (told["mode"], told["winner"], told["sides"][0]["model"]) == ("named", "tie", "pip")
     assert told["sides"][0]["messages"][1]["usage"]["completion_tokens"] == 20
 
@@ -36,14 +42,12 @@ def test_settings_are_those_used_and_revision_and_precision_are_told(catalog: Ca
     shown = seen(side(), side(1))
     own = replace(shown.comparison.sides[1], params=SamplingParams(temperature=0.25))
     shown = replace(shown, comparison=replace(shown.comparison, sides=(shown.comparison.sides[0], own)))
-    spec = replace(catalog.get("pip"), precision="int4", source=ModelSource(repo="a/b", revision="c0ffee"))
-    pinned = Catalog([spec])
-    usual, changed = json.loads(export_json(shown, pinned, words))["sides"]
-    assert usual["params"]["temperature"] == spec.defaults.temperature != 0.25
+    usual, changed = json.loads(export_json(shown, catalog, words, identity=identity))["sides"]
+    assert usual["params"]["temperature"] == catalog.get("pip").defaults.temperature != 0.25
     assert changed["params"]["temperature"] == 0.25
     assert (usual["revision"], usual["precision"]) == ("c0ffee", "int4")
     blind = replace(shown, comparison=replace(shown.comparison, mode=Mode.BLIND))
-    text = export_json(blind, pinned, words)
+    text = export_json(blind, catalog, words, identity=identity)
     assert "c0ffee" not in text
     assert "int4" not in text
     assert json.loads(text)["sides"][1]["params"] is None
@@ -55,14 +59,15 @@ def test_an_answer_of_before_a_change_goes_by_who_wrote_it(catalog: Catalog, wor
     text = export_markdown(shown, catalog, words)
     assert text.count("## B: Pip\n\nThree short words") == text.count("## B: Echo\n\nMine") == 1
     written = [
-        message.get("model") for message in json.loads(export_json(shown, catalog, words))["sides"][1]["messages"]
+        message.get("model")
+        for message in json.loads(export_json(shown, catalog, words, identity=identity))["sides"][1]["messages"]
     ]
     assert written == [None, "pip", None, "echo"]
 
 
 def test_a_blind_one_has_no_names(catalog: Catalog, words: Words) -> None:
     shown = seen(side(), side(1), mode=Mode.BLIND)
-    for write in (export_json, export_markdown):
+    for _, write in writers(identity).values():
         text = write(shown, catalog, words)
         assert "pip" not in text.lower()
         assert ANSWER.content in text
