@@ -9,9 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from tests.hub_stand_in import HubStandIn
 from tests.postgres import PostgresServer
+
+# A run says the same twice, and a slow machine fails nothing; `--hypothesis-profile=search` tries new examples.
+settings.register_profile("search", deadline=None)
+settings.register_profile("same", deadline=None, derandomize=True)
+settings.load_profile("same")
 
 LOOPBACK = {"127.0.0.1", "::1", "localhost", "0.0.0.0"}
 
