@@ -10,6 +10,8 @@ from safetensors.torch import load_file
 
 from tests.training.conftest import ignore
 from training.chat import diary
+from training.chat.growth import grown
+from training.chat.model import LeanLlama
 from training.chat.muon import orthogonalised
 from training.chat.pipeline import SMOKE, Sources, prepare
 from training.chat.train import BEST_FILE, STATE_FILE, WEIGHTS_FILE, Trainer, weighing
@@ -77,6 +79,24 @@ def test_training_ends_when_held_out_wordings_gain_no_more(smoke: Trainer, tmp_p
     assert fresh.done() == 0
     fresh.progress.waited = SMOKE.plan.patience
     assert fresh.done() == 1
+
+
+def test_a_wider_model_goes_on_from_a_narrower_one_and_says_the_same_at_first(smoke: Trainer, tmp_path: Path) -> None:
+    wide = replace(SMOKE.shape, hidden=2 * SMOKE.shape.hidden)
+    trainer = prepare(replace(SMOKE, shape=wide), tmp_path, Sources(earlier=smoke.folder), ignore)
+    assert trainer.model.get_parameter("layers.0.mlp.up_proj.weight").shape[0] == wide.hidden
+    narrow = LeanLlama(SMOKE.shape)
+    narrow.load_state_dict(load_file(smoke.folder / WEIGHTS_FILE))
+    ids, segments = torch.arange(40).reshape(2, 20), torch.ones(2, 20, dtype=torch.long)
+    assert torch.allclose(trainer.model(ids, segments), narrow(ids, segments), atol=1e-5)
+    rows = next(trainer.corpus.batches(trainer.place, SMOKE.plan.rows))
+    for _ in range(2):
+        trainer.update(rows)
+    for layer in trainer.model.layers:
+        writes = layer.get_parameter("mlp.down_proj.weight")[:, SMOKE.shape.hidden :]
+        assert writes.abs().sum(0).all()  # every new unit learns
+    with pytest.raises(ValueError, match="hidden units, more than"):
+        grown(trainer.model.state_dict(), SMOKE.shape.hidden)
 
 
 def test_prose_comes_first_and_an_earlier_run_is_gone_on_from(smoke: Trainer, tmp_path: Path) -> None:

@@ -76,12 +76,12 @@ class Dialogues:
             self.sums.small: 9,
             self.sums.large: 1,
             self.translation: 7,
-            self.talk: 85,
-            self.talk_vi: 70,
+            self.talk: 100,
+            self.talk_vi: 62,
             self.everyday: 5,
             self.everyday_vi: 4,
-            self.outside: 38,
-            self.outside_vi: 40,
+            self.outside: 48,
+            self.outside_vi: 36,
             self.story: 1,
         }
         if self.extra.talk:

@@ -17,6 +17,7 @@ from training.chat.dialogues import Dialogues
 from training.chat.evaluate import evaluate
 from training.chat.exchange import as_right
 from training.chat.export import PRECISIONS, Product, export
+from training.chat.growth import grown
 from training.chat.hard import hard_wordings, kept_hard_wordings
 from training.chat.judging import RightAnswers
 from training.chat.model import LeanLlama, Shape
@@ -54,7 +55,7 @@ class Recipe:
         return replace(self, plan=plan, threads=threads)
 
 
-STANDARD = Recipe(Shape(), Plan())
+STANDARD = Recipe(Shape(hidden=1152), Plan())
 LESSON = Recipe(
     Shape(width=128, layers=4, heads=2, hidden=384),
     Plan(minutes=11, judge_seconds=75, prose_share=0.2),
@@ -79,7 +80,8 @@ SMOKE = Recipe(
 class Sources:
     """What is read beside the project's own texts: CLINC150's file, folders of Markdown, and an earlier run's folder.
 
-    All are optional. The weights and the tokenizer of an earlier run replace the first, random ones.
+    All are optional. The weights and the tokenizer of an earlier run replace the first, random ones; a narrower model
+    of that run is grown to the recipe's shape (see `growth`).
     """
 
     clinc: Path | None = None
@@ -116,7 +118,7 @@ def prepare(recipe: Recipe, folder: Path, sources: Sources, report: Callable[[st
     tokenizer = tokenizer_of(recipe, folder, Dialogues(recipe.plan.seed, extra), pages)
     model, hard = LeanLlama(recipe.shape), frozenset[str]()
     if sources.earlier:
-        model.load_state_dict(load_file(sources.earlier / WEIGHTS_FILE))
+        model.load_state_dict(grown(load_file(sources.earlier / WEIGHTS_FILE), recipe.shape.hidden))
         asked = partial(hard_wordings, model, Encoder(tokenizer), recipe.plan.seed, report, recipe.earlier_questions)
         hard = kept_hard_wordings(folder, asked)
 
