@@ -1,5 +1,6 @@
 """The export: the same mathematics as transformers, and no wrong graph gets out."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,14 +15,16 @@ from training.chat.export import CHECKED_PROMPTS, ExportMismatch, Product, check
 from training.chat.model import Shape
 from training.chat.pipeline import SMOKE
 from training.chat.template import prompt_ids
-from training.chat.train import Trainer, write_weights
+from training.chat.train import BEST_FILE, Trainer, write_weights
+
+PRODUCT = replace(SMOKE.product, weights=BEST_FILE)
 
 
 @pytest.fixture(scope="module")
 def checkpoint(smoke: Trainer, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The smoke run as a Hugging Face folder."""
     folder = tmp_path_factory.mktemp("checkpoint")
-    write_checkpoint(smoke.folder, SMOKE.product, folder)
+    write_checkpoint(smoke.folder, PRODUCT, folder)
     return folder
 
 
@@ -56,5 +59,5 @@ def test_export_refuses_a_wrong_graph(smoke: Trainer, tmp_path: Path, monkeypatc
     monkeypatch.setattr(exporting, "convert", lambda *_: None)
     monkeypatch.setattr(exporting, "check", lambda *_: CHECKED_PROMPTS - 1)
     with pytest.raises(ExportMismatch, match="only 19 of 20"):
-        export(tmp_path, SMOKE.product, ("fp32",), ignore)
+        export(tmp_path, PRODUCT, ("fp32",), ignore)
     assert {path.name for path in tmp_path.iterdir()} == {"tokenizer.json", "best.safetensors"}

@@ -8,6 +8,7 @@ from string import Template
 
 from training.chat.candidate import GREEDY
 from training.chat.exam import SETS, Mark
+from training.chat.model import Shape
 from training.chat.tally import Results, render_tables
 
 MEBIBYTE = 2**20
@@ -20,6 +21,7 @@ DEFAULT_FORMS = ("int8", "int4", "fp32")
 class Training:
     """What the training took."""
 
+    shape: Shape
     parameters: int
     tokens: int
     minutes: float
@@ -27,6 +29,7 @@ class Training:
     human_questions: bool
     prose: bool
     earlier: bool
+    shipped: str
 
 
 def size_of(folder: Path) -> str:
@@ -73,6 +76,12 @@ def write_card(folder: Path, training: Training, results: Results) -> None:
         minutes=f"{training.minutes:.0f}",
         steps=f"{training.steps:,}",
         source=source,
+        shipped=training.shipped,
+        layers=training.shape.layers,
+        width=training.shape.width,
+        hidden=training.shape.hidden,
+        heads=training.shape.heads,
+        head_width=training.shape.head_width,
         begun="From the weights of an earlier run" if training.earlier else "From scratch",
         sizes=", ".join(f"`{name}` {size_of(folder / name)}" for name in sorted(results)),
         exam=exam_text(results),

@@ -58,9 +58,9 @@ class Mark:
 
 
 @cache
-def read_questions(name: str) -> tuple[Question, ...]:
-    """A committed set of questions."""
-    text = resources.files("training.chat").joinpath("evaluation", f"{name}.jsonl").read_text(encoding="utf-8")
+def read_questions(name: str, folder: str = "evaluation") -> tuple[Question, ...]:
+    """A committed set of questions, of the exam or of another folder."""
+    text = resources.files("training.chat").joinpath(folder, f"{name}.jsonl").read_text(encoding="utf-8")
     rows = (json.loads(line) for line in text.splitlines())
     return tuple(Question(name, row["language"], tuple(row["turns"]), tuple(row["expect"])) for row in rows)
 

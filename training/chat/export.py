@@ -35,13 +35,17 @@ TOKENIZER_FILE = "tokenizer.json"
 
 @dataclass(frozen=True)
 class Product:
-    """What is exported: its folder's name, its sizes, talk to check it by, and how it answers unless told otherwise."""
+    """What is exported: its folder's name, its sizes, talk to check it by, how it answers unless told otherwise.
+
+    `weights` is the file of a run that is taken.
+    """
 
     name: str
     shape: Shape
     talk: Callable[[int], Talk]
     temperature: float = 0.3
     top_p: float = 0.9
+    weights: str = BEST_FILE
 
 
 class ExportMismatch(Exception):
@@ -70,12 +74,12 @@ def build_config(shape: Shape, end: int, pad: int) -> LlamaConfig | Qwen3Config:
 
 
 def write_checkpoint(run: Path, product: Product, out: Path) -> None:
-    """Write the best averaged weights of a training run as a Hugging Face folder."""
+    """Write the product's weights of a training run as a Hugging Face folder."""
     tokenizer = Tokenizer.from_file(str(run / TOKENIZER_FILE))
     end, pad = token_id(tokenizer, END), token_id(tokenizer, PAD)
     config = build_config(product.shape, end, pad)
     model = AutoModelForCausalLM.from_config(config, dtype=torch.float32)  # type: ignore[no-untyped-call]
-    weights = {f"model.{name}": weight for name, weight in load_file(run / BEST_FILE).items()}
+    weights = {f"model.{name}": weight for name, weight in load_file(run / product.weights).items()}
     weights["lm_head.weight"] = weights["model.embed_tokens.weight"]
     model.load_state_dict(weights)
     model.generation_config = GenerationConfig(  # type: ignore[no-untyped-call]

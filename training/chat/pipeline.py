@@ -12,6 +12,7 @@ from safetensors.torch import load_file
 from tokenizers import Tokenizer
 
 from training.chat.card import Training, write_card
+from training.chat.choosing import BEGUN_FILE, CHOSEN_FILE, candidates, choose, development_set
 from training.chat.corpus import CUT_SHARE, Corpus, Encoder, Talk, Talks, train_tokenizer
 from training.chat.dialogues import Dialogues
 from training.chat.evaluate import evaluate
@@ -24,7 +25,7 @@ from training.chat.model import LeanLlama, Shape
 from training.chat.outside import OutsideQuestions, read_clinc
 from training.chat.prose import Prose, read_prose
 from training.chat.tally import render_tables, verdicts
-from training.chat.train import WEIGHTS_FILE, Plan, Trainer
+from training.chat.train import AVERAGE_FILE, BEST_FILE, WEIGHTS_FILE, Plan, Trainer, write_weights
 
 TOKENIZER_FILE = "tokenizer.json"
 
@@ -47,7 +48,7 @@ class Recipe:
     @property
     def product(self) -> Product:
         """What comes out."""
-        return Product("pip", self.shape, Dialogues)
+        return Product("pip", self.shape, Dialogues, weights=CHOSEN_FILE)
 
     def changed(self, seed: int, minutes: float | None, threads: int, rate: float | None = None) -> "Recipe":
         """The same recipe with another seed, number of threads and (unless None) duration and highest learning rate."""
@@ -119,6 +120,7 @@ def prepare(recipe: Recipe, folder: Path, sources: Sources, report: Callable[[st
     model, hard = LeanLlama(recipe.shape), frozenset[str]()
     if sources.earlier:
         model.load_state_dict(grown(load_file(sources.earlier / WEIGHTS_FILE), recipe.shape.hidden))
+        write_weights(model, folder / BEGUN_FILE)
         asked = partial(hard_wordings, model, Encoder(tokenizer), recipe.plan.seed, report, recipe.earlier_questions)
         hard = kept_hard_wordings(folder, asked)
 
@@ -140,8 +142,19 @@ def make(recipe: Recipe, folder: Path, sources: Sources, resume: bool, report: C
     finish(trainer, recipe, sources, report)
 
 
+def chosen_of(trainer: Trainer, recipe: Recipe, sources: Sources, report: Callable[[str], None]) -> str:
+    """Choose the weights that ship (see `choosing`), and give their name."""
+    folder = trainer.folder
+    averages = {"the best average": load_file(folder / BEST_FILE), "the last average": load_file(folder / AVERAGE_FILE)}
+    earlier = load_file(folder / BEGUN_FILE) if sources.earlier else None
+    development = development_set(trainer.corpus.encoder, recipe.shape.context, recipe.earlier_questions)
+    offered = candidates(averages, earlier)
+    return choose(LeanLlama(recipe.shape), offered, development, folder / CHOSEN_FILE, report)
+
+
 def finish(trainer: Trainer, recipe: Recipe, sources: Sources, report: Callable[[str], None]) -> None:
-    """Export and evaluate what was trained, and write the model card."""
+    """Choose among what was trained, export and evaluate it, and write the model card."""
+    shipped = chosen_of(trainer, recipe, sources, report)
     models = export(trainer.folder, recipe.product, recipe.precisions, report)
     results = {
         name: evaluate(models / name, sources.clinc, recipe.exam_questions, threads=recipe.threads)
@@ -149,6 +162,7 @@ def finish(trainer: Trainer, recipe: Recipe, sources: Sources, report: Callable[
     }
     progress = trainer.progress
     training = Training(
+        shape=recipe.shape,
         parameters=sum(weight.numel() for weight in trainer.model.parameters()),
         tokens=progress.tokens,
         minutes=progress.seconds / 60,
@@ -156,6 +170,7 @@ def finish(trainer: Trainer, recipe: Recipe, sources: Sources, report: Callable[
         human_questions=sources.clinc is not None,
         prose=bool(sources.prose),
         earlier=sources.earlier is not None,
+        shipped=shipped,
     )
     write_card(models, training, results)
     report(render_tables(results))
