@@ -228,6 +228,19 @@ def test_stopping_one_side_of_a_battle_stops_both_and_tells_of_neither(build_hal
     assert told.sides[1 - quick].messages[-1].finish_reason is FinishReason.CANCELLED
 
 
+def test_after_a_stop_nobody_waits_for_what_was_written_ahead(build_hall: Callable[..., Hall]) -> None:
+    hall = build_hall({MODELS[0]: Saying(says="All is well. " * 40)}, models=TWO, speed=1)
+    battle = hall.blind()
+    view = hall.arena.ask("anna", battle.id, "Go.")
+    while not all(side.messages and side.messages[-1].content for side in view.sides):
+        view = hall.arena.wait("anna", battle.id, view.version, 1)
+    assert all(side.running for side in view.sides)
+    hall.arena.stop("anna", battle.id)
+    view = hall.settle(battle)  # one character a second otherwise: more minutes than are waited for
+    assert {len(side.messages[-1].content) for side in view.sides} == {len("All is well. ") * 40, len("Go.")}
+    assert view.may_vote
+
+
 def test_a_block_on_one_side_tells_nothing_of_the_model(build_hall: Callable[..., Hall]) -> None:
     policy = OUTPUT_ONLY + f'[models."{MODELS[0]}".output]\nprofanity = {{ action = "block", threshold = 0.123 }}\n'
     hall = build_hall({MODELS[0]: Saying(says="You fucking cunt. Oh no.")}, models=TWO, policy=policy)
