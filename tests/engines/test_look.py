@@ -180,11 +180,11 @@ def pip_in_transformers() -> Any:
     from transformers import LlamaForCausalLM  # noqa: PLC0415
 
     from training.chat.export import build_config  # noqa: PLC0415
-    from training.chat.model import Shape  # noqa: PLC0415
+    from training.chat.pipeline import STANDARD  # noqa: PLC0415
 
     graph = onnx.load(PIP / "model.onnx").graph
     found = {item.name: torch.from_numpy(numpy_helper.to_array(item).copy()) for item in graph.initializer}
-    config = build_config(Shape(vocabulary=4096), 2, 0)
+    config = build_config(STANDARD.shape, 2, 0)
     weights = {"model.embed_tokens.weight": found["lm_head.MatMul.weight"].T}
     for name, value in found.items():
         if name.endswith("qkv_proj.MatMul.weight"):
