@@ -14,8 +14,8 @@ run: install
 
 install: .venv/.app
 
-# Three processes, a file of tests at a time; some cases are listed from sets, whose order both must agree on. With more
-# threads than one in each, threads wait for one another in loops, and the tests take half as much work again.
+# Three processes, a file of tests at a time; some cases are listed from sets, whose order both must agree on. More
+# threads than one in each would wait for one another in loops.
 test: install-dev lint audit
 	sh tests/install-browser.sh
 	sh tests/install-servers.sh

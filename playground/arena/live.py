@@ -33,7 +33,7 @@ class Live:
         self._runs: dict[str, Run] = {}
         self._read: dict[str, tuple[tuple[str, bool], tuple[Message, ...]]] = {}
         self._shown: float | None = None
-        self._stopped = False
+        self._at_once = False
         self._stamp: Sequence[SideStamp] | None = None
         self._caught_up = 0.0
         self._at = 0.0
@@ -47,11 +47,11 @@ class Live:
         """These answers are being written from now on."""
         self.refused = None
         self._runs |= {run.conversation_id: run for run in runs if run.conversation_id is not None}
-        self._shown, self._at, self._stopped = 0.0, time.monotonic(), False
+        self._shown, self._at, self._at_once = 0.0, time.monotonic(), False
 
-    def stopped(self) -> None:
-        """Whoever stops a blind battle does not wait for what one side had written ahead: all comes once all ended."""
-        self._stopped = True
+    def show_at_once(self) -> None:
+        """Show all as soon as every side has ended: whoever stops does not wait for what one had written ahead."""
+        self._at_once = True
 
     def forget(self) -> None:
         """Read everything again: the sides are others."""
@@ -125,9 +125,8 @@ class Live:
         """How many characters of the newest answers are shown by now, and whether that is all there will be."""
         now = time.monotonic()
         allowed = common_pace(lengths, ended)
-        if self._stopped and all(ended):
-            self._shown = float(allowed)
-        if self._shown is None:  # nobody has watched from the beginning: what is there has been there for long
+        # If nobody has watched from the beginning, what is there has been there for long.
+        if self._shown is None or (self._at_once and all(ended)):
             self._shown = float(allowed)
         self._shown = advance(self._shown, allowed, now - self._at, speed)
         self._at = now

@@ -128,7 +128,7 @@ class ArenaService:
             sides = live.kept.sides if position is None or is_blind(live.kept) else (_side_at(live.kept, position),)
             for run in live.runs(sides):
                 run.cancel()
-            live.stopped()
+            live.show_at_once()
 
     def change_side(self, owner: str, comparison_id: str, position: int, request: SideRequest | None) -> Comparison:
         """Another model or settings on a side, one more, or one less; see `contract.Arena`."""

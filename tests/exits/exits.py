@@ -93,7 +93,7 @@ def json_words(text: str) -> str:
 
 
 def _log(scene: Scene) -> str:
-    """All that was logged, without the random nonces of the pages: one in ten runs had three letters of a canary."""
+    """All that was logged, without the random nonces of the pages: some have three letters of a canary."""
     return re.sub(r"nonce-[\w-]{22}", "", "\n".join(scene.log))
 
 

@@ -64,9 +64,7 @@ def test_mixtures_lie_between() -> None:
     assert torch.allclose(mixed(new, old, 0.25)["a"], torch.tensor([0.25, 1.5]))
     names = [name for name, _ in candidates({"the last average": new}, old)]
     assert names[0] == "the last average"
-    assert names[1:] == [
-        f"{share:.0%} the last average, {1 - share:.0%} the weights it began from" for share in SHARES[1:]
-    ]
+    assert names[1:] == [f"{share:.0%} the last average, {1 - share:.0%} the weights it began from" for share in SHARES]
     assert [name for name, _ in candidates({"the last average": new}, None)] == names[:1]
 
 

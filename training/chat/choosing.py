@@ -2,8 +2,8 @@
 
 Two runs of which one began where the other ended lie in one valley of the loss, and a mixture of their weights, number
 by number, is often better than either (Wortsman et al. 2022, "Robust fine-tuning of zero-shot models",
-https://arxiv.org/abs/2109.01903). The questions of the development set were written by somebody who knew the answers
-only; they are neither among the texts to learn from nor in the exam.
+https://arxiv.org/abs/2109.01903). The questions of the development set are neither among the texts to learn from nor in
+the exam.
 """
 
 import random
@@ -21,8 +21,8 @@ from training.chat.train import write_weights
 
 BEGUN_FILE, CHOSEN_FILE = "begun.safetensors", "chosen.safetensors"
 DEVELOPMENT = ("talk", "guide", "facts", "outside")
-SHARES = (1.0, 0.85, 0.7, 0.55)
-"""Of the new weights. With more of the old ones than half, answers came back that had been changed since."""
+SHARES = (0.85, 0.7, 0.55)
+"""Of the new weights in a mixture. With more of the old ones than half, answers came back that had been changed."""
 
 Weights = Mapping[str, Tensor]
 
@@ -54,7 +54,7 @@ def candidates(averages: Mapping[str, Weights], earlier: Weights | None) -> Iter
     for name, average in averages.items():
         yield name, average
         if earlier:
-            for share in SHARES[1:]:
+            for share in SHARES:
                 yield f"{share:.0%} {name}, {1 - share:.0%} the weights it began from", mixed(average, earlier, share)
 
 

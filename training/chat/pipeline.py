@@ -17,7 +17,7 @@ from training.chat.corpus import CUT_SHARE, Corpus, Encoder, Talk, Talks, train_
 from training.chat.dialogues import Dialogues
 from training.chat.evaluate import evaluate
 from training.chat.exchange import as_right
-from training.chat.export import PRECISIONS, Product, export
+from training.chat.export import PRECISIONS, TOKENIZER_FILE, Product, export
 from training.chat.growth import grown
 from training.chat.hard import hard_wordings, kept_hard_wordings
 from training.chat.judging import RightAnswers
@@ -27,12 +27,13 @@ from training.chat.prose import Prose, read_prose
 from training.chat.tally import render_tables, verdicts
 from training.chat.train import AVERAGE_FILE, BEST_FILE, WEIGHTS_FILE, Plan, Trainer, write_weights
 
-TOKENIZER_FILE = "tokenizer.json"
-
 
 @dataclass(frozen=True)
 class Recipe:
-    """Everything that decides what comes out."""
+    """Everything that decides what comes out.
+
+    Of at most `most_questions` an earlier model is asked, and those of the development set are; None asks all.
+    """
 
     shape: Shape
     plan: Plan
@@ -43,7 +44,7 @@ class Recipe:
     precisions: tuple[str, ...] = PRECISIONS
     cut_share: float = CUT_SHARE
     exam_questions: int | None = None
-    earlier_questions: int | None = None
+    most_questions: int | None = None
 
     @property
     def product(self) -> Product:
@@ -73,7 +74,7 @@ SMOKE = Recipe(
     threads=1,
     precisions=("fp32",),
     exam_questions=2,
-    earlier_questions=200,
+    most_questions=200,
 )
 
 
@@ -121,7 +122,7 @@ def prepare(recipe: Recipe, folder: Path, sources: Sources, report: Callable[[st
     if sources.earlier:
         model.load_state_dict(grown(load_file(sources.earlier / WEIGHTS_FILE), recipe.shape.hidden))
         write_weights(model, folder / BEGUN_FILE)
-        asked = partial(hard_wordings, model, Encoder(tokenizer), recipe.plan.seed, report, recipe.earlier_questions)
+        asked = partial(hard_wordings, model, Encoder(tokenizer), recipe.plan.seed, report, recipe.most_questions)
         hard = kept_hard_wordings(folder, asked)
 
     def talks(seed: int, held_out: bool) -> Talk:
@@ -147,7 +148,7 @@ def chosen_of(trainer: Trainer, recipe: Recipe, sources: Sources, report: Callab
     folder = trainer.folder
     averages = {"the best average": load_file(folder / BEST_FILE), "the last average": load_file(folder / AVERAGE_FILE)}
     earlier = load_file(folder / BEGUN_FILE) if sources.earlier else None
-    development = development_set(trainer.corpus.encoder, recipe.shape.context, recipe.earlier_questions)
+    development = development_set(trainer.corpus.encoder, recipe.shape.context, recipe.most_questions)
     offered = candidates(averages, earlier)
     return choose(LeanLlama(recipe.shape), offered, development, folder / CHOSEN_FILE, report)
 
