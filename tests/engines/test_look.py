@@ -9,9 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 import pytest
-from onnx import numpy_helper
 
 from playground.catalog.spec import ModelSpec
 from playground.domain import FinishReason, SamplingParams
@@ -176,32 +174,16 @@ def test_a_worker_shows_the_same(new_pool: Callable[..., EnginePool], fp32_folde
 
 def pip_in_transformers() -> Any:
     """Pip from the very numbers of its graph, as the Llama it is."""
-    import torch  # noqa: PLC0415
     from transformers import LlamaForCausalLM  # noqa: PLC0415
 
+    from training.chat.earlier import graph_weights  # noqa: PLC0415
     from training.chat.export import build_config  # noqa: PLC0415
     from training.chat.pipeline import STANDARD  # noqa: PLC0415
 
-    graph = onnx.load(PIP / "model.onnx").graph
-    found = {item.name: torch.from_numpy(numpy_helper.to_array(item).copy()) for item in graph.initializer}
-    config = build_config(STANDARD.shape, 2, 0)
-    weights = {"model.embed_tokens.weight": found["lm_head.MatMul.weight"].T}
-    for name, value in found.items():
-        if name.endswith("qkv_proj.MatMul.weight"):
-            widths = [
-                config.head_dim * heads for heads in (config.num_attention_heads, *[config.num_key_value_heads] * 2)
-            ]
-            parts = zip("qkv", value.T.split(widths), strict=True)
-            weights |= {
-                name.replace("attn.qkv", f"self_attn.{part}").replace(".MatMul", ""): rows for part, rows in parts
-            }
-        elif name.endswith(".MatMul.weight"):
-            weights[name.replace("attn.o_", "self_attn.o_").replace(".MatMul", "")] = value.T
-        elif name.endswith("layernorm.weight"):
-            weights["model.norm.weight" if "final_norm" in name else name] = value
+    weights = {f"model.{name}": value for name, value in graph_weights(PIP / "model.onnx", STANDARD.shape).items()}
     weights["lm_head.weight"] = weights["model.embed_tokens.weight"]
-    model = LlamaForCausalLM(config).eval()
-    model.load_state_dict({name: value.contiguous() for name, value in weights.items()})
+    model = LlamaForCausalLM(build_config(STANDARD.shape, 2, 0)).eval()
+    model.load_state_dict(weights)
     return model
 
 

@@ -3,9 +3,14 @@
 from pathlib import Path
 
 import pytest
+import torch
+from safetensors.torch import load_file
 
 from training.chat.__main__ import main
+from training.chat.choosing import CHOSEN_FILE
+from training.chat.earlier import earlier_weights
 from training.chat.export import CHECKED_PROMPTS
+from training.chat.pipeline import SMOKE
 
 
 def test_smoke_run_makes_a_checked_model_with_a_card(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -18,3 +23,18 @@ def test_smoke_run_makes_a_checked_model_with_a_card(tmp_path: Path, capsys: pyt
     exported = {path.name for path in (tmp_path / "pip" / "fp32").iterdir()}
     assert {"model.onnx", "genai_config.json", "tokenizer.json", "chat_template.jinja"} <= exported
     assert "on the project's own texts alone" in (tmp_path / "pip" / "README.md").read_text(encoding="utf-8")
+
+    chosen, exported_weights = (
+        load_file(tmp_path / CHOSEN_FILE),
+        earlier_weights(tmp_path / "pip" / "fp32", SMOKE.shape),
+    )
+    assert exported_weights.keys() == chosen.keys()
+    for name, weight in exported_weights.items():
+        assert torch.equal(weight, chosen[name]), name
+
+
+def test_only_a_run_or_an_exported_model_in_32_bits_can_be_gone_on_from(embedded: Path, tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="give a run's folder or an exported one"):
+        earlier_weights(tmp_path, SMOKE.shape)
+    with pytest.raises(ValueError, match="give the folder of the fp32 form"):
+        earlier_weights(embedded / "int4", SMOKE.shape)

@@ -15,7 +15,9 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--minutes", type=float, help="minutes of training (55, a lesson 11)")
     parser.add_argument("--clinc", type=Path, help="CLINC150's data_full.json: human questions as extra input")
     parser.add_argument("--prose", type=Path, nargs="+", default=[], help="folders of Markdown to read first")
-    parser.add_argument("--from", dest="earlier", type=Path, help="an earlier run's folder: begin from its weights")
+    parser.add_argument(
+        "--from", dest="earlier", type=Path, help="begin from these weights: a run's folder or an exported one"
+    )
     parser.add_argument("--rate", type=float, help="highest learning rate (0.003)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)

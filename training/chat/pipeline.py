@@ -15,6 +15,7 @@ from training.chat.card import Training, write_card
 from training.chat.choosing import BEGUN_FILE, CHOSEN_FILE, candidates, choose, development_set
 from training.chat.corpus import CUT_SHARE, Corpus, Encoder, Talk, Talks, train_tokenizer
 from training.chat.dialogues import Dialogues
+from training.chat.earlier import earlier_weights
 from training.chat.evaluate import evaluate
 from training.chat.exchange import as_right
 from training.chat.export import PRECISIONS, TOKENIZER_FILE, Product, export
@@ -25,7 +26,7 @@ from training.chat.model import LeanLlama, Shape
 from training.chat.outside import OutsideQuestions, read_clinc
 from training.chat.prose import Prose, read_prose
 from training.chat.tally import render_tables, verdicts
-from training.chat.train import AVERAGE_FILE, BEST_FILE, WEIGHTS_FILE, Plan, Trainer, write_weights
+from training.chat.train import AVERAGE_FILE, BEST_FILE, Plan, Trainer, write_weights
 
 
 @dataclass(frozen=True)
@@ -80,10 +81,10 @@ SMOKE = Recipe(
 
 @dataclass(frozen=True)
 class Sources:
-    """What is read beside the project's own texts: CLINC150's file, folders of Markdown, and an earlier run's folder.
+    """What is read beside the project's own texts: CLINC150's file, folders of Markdown, and an earlier model's folder.
 
-    All are optional. The weights and the tokenizer of an earlier run replace the first, random ones; a narrower model
-    of that run is grown to the recipe's shape (see `growth`).
+    All are optional. The weights and the tokenizer of an earlier run or of an exported model replace the first, random
+    ones (see `earlier`); a narrower model is grown to the recipe's shape (see `growth`).
     """
 
     clinc: Path | None = None
@@ -120,7 +121,7 @@ def prepare(recipe: Recipe, folder: Path, sources: Sources, report: Callable[[st
     tokenizer = tokenizer_of(recipe, folder, Dialogues(recipe.plan.seed, extra), pages)
     model, hard = LeanLlama(recipe.shape), frozenset[str]()
     if sources.earlier:
-        model.load_state_dict(grown(load_file(sources.earlier / WEIGHTS_FILE), recipe.shape.hidden))
+        model.load_state_dict(grown(earlier_weights(sources.earlier, recipe.shape), recipe.shape.hidden))
         write_weights(model, folder / BEGUN_FILE)
         asked = partial(hard_wordings, model, Encoder(tokenizer), recipe.plan.seed, report, recipe.most_questions)
         hard = kept_hard_wordings(folder, asked)
