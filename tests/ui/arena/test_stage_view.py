@@ -200,7 +200,7 @@ def test_a_blind_side_without_an_answer_can_answer_again_and_says_what_is_true(c
     (notice,) = stage.cards[0].notices
     assert (notice.title, notice.retry) == ("This side gave no answer.", True)
     assert "after the vote" not in notice.next
-    assert (stage.ballot.open, stage.ballot.hint) == (False, "You can vote when both have answered.")
+    assert (stage.ballot.open, stage.ballot.hint) == (False, words("arena.vote_unanswered"))
     assert drawn(replace(shown, sides=(blocked, fine)), catalog, words).cards[0].notices[0].retry
     assert not drawn(seen(fine, replace(fine, position=1), mode=Mode.BLIND), catalog, words).ballot.hint
 
