@@ -80,8 +80,8 @@ class Dialogues:
             self.talk_vi: 62,
             self.everyday: 5,
             self.everyday_vi: 4,
-            self.outside: 48,
-            self.outside_vi: 36,
+            self.outside: 62,
+            self.outside_vi: 40,
             self.story: 1,
         }
         if self.extra.talk:

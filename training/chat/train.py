@@ -44,7 +44,7 @@ class Plan:
     prose_share: float = 0.15
     rounded_share: float = 0.35
     decay: float = 0.995
-    patience: int = 16
+    patience: int = 24
     seed: int = 0
     compiled: bool = True
     save_seconds: float = 90.0
