@@ -7,18 +7,17 @@ HOST ?= 127.0.0.1
 PORT ?= 7860
 BIN := .venv/bin
 
-.PHONY: run test test-extended install install-dev lint audit bench
+.PHONY: run test test-extended install install-dev lint audit bench browser servers
 
 run: install
 	$(BIN)/python app.py --host $(HOST) --port $(PORT)
 
 install: .venv/.app
 
-# Three processes, a file of tests at a time; some cases are listed from sets, whose order both must agree on. More
-# threads than one in each would wait for one another in loops.
-test: install-dev lint audit
-	sh tests/install-browser.sh
-	sh tests/install-servers.sh
+# Programs are fetched while the linters work. Three processes, a file of tests at a time; some cases are listed from sets,
+# whose order both must agree on. More threads than one in each would wait for one another in loops.
+test: install-dev
+	$(MAKE) --jobs=2 lint audit servers
 	PYTHONHASHSEED=0 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist loadfile $(PYTEST_ARGS)
 
 test-extended: install-dev .venv/llama/.done .venv/zerogpu/.done
@@ -38,6 +37,12 @@ audit: install-dev
 
 bench: install-dev
 	$(BIN)/python -m benchmarks
+
+browser:
+	sh tests/install-browser.sh
+
+servers: browser # one package manager at a time
+	sh tests/install-servers.sh
 
 install-dev: .venv/.dev
 
