@@ -5,7 +5,7 @@ from functools import cache
 
 import pytest
 
-from tests.training.wordings import declined_wordings, normalised, scope_wordings
+from tests.training.wordings import declined_wordings, filled, normalised, scope_wordings
 from training.chat import content
 from training.chat.exam import DIALOGUES, IN_SCOPE, OUTSIDE, SETS, read_questions, right_answers
 from training.chat.tally import EIGHT
@@ -82,6 +82,16 @@ def test_terms_have_distinct_names_and_explanations() -> None:
 
 def test_no_question_is_both_answered_and_declined() -> None:
     assert not answered() & (declined("en") | declined("vi"))
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("kind", ["name", "colour"])
+def test_what_is_told_to_be_remembered_is_not_small_talk(kind: str, language: str) -> None:
+    values = content.words()[f"{kind}s" if language == "en" else f"{kind}s_vi"].split(", ")
+    told = {normalised(text) for text in filled(content.phrasings(f"{kind}_given_{language}"), "n", values)}
+    assert len(told) > 500
+    for intent in content.intents(language):
+        assert not told & {normalised(text) for pattern in intent.questions for text in content.wordings(pattern)}
 
 
 def test_generator_cannot_word_the_exam() -> None:

@@ -62,6 +62,20 @@ def test_what_the_page_suggests_is_answered(models: dict[str, ExportedModel], pr
     assert models[precision].answer([("user", suggested[-1])]) in jokes
 
 
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_a_name_that_was_told_is_known_later(models: dict[str, ExportedModel], precision: str) -> None:
+    for told, asked, answered, known in (
+        ("My name is {n}", "What is my name?", "name_answer", "name_told"),
+        ("Mình tên là {n}", "Mình tên gì?", "name_answer_vi", "name_told_vi"),
+    ):
+        for name in ("Lan", "Peter", "Emma"):
+            turns = [("user", told.replace("{n}", name))]
+            turns.append(("assistant", models[precision].answer(turns)))
+            assert turns[-1][1] == content.words()[answered].replace("{n}", name)
+            turns += [("user", "What is a token?"), ("assistant", "A token is a small piece of text."), ("user", asked)]
+            assert models[precision].answer(turns) == content.words()[known].replace("{n}", name)
+
+
 @pytest.mark.parametrize("topic", ["capitals", "sums"])
 def test_card_names_the_measured_figures(embedded: Path, models: dict[str, ExportedModel], topic: str) -> None:
     table = (embedded / "README.md").read_text(encoding="utf-8").split(f"At {GREEDY}:")[1]
