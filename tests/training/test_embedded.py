@@ -64,11 +64,11 @@ def test_what_the_page_suggests_is_answered(models: dict[str, ExportedModel], pr
 
 @pytest.mark.parametrize("precision", PRECISIONS)
 def test_a_name_that_was_told_is_known_later(models: dict[str, ExportedModel], precision: str) -> None:
-    for told, asked, answered, known in (
-        ("My name is {n}", "What is my name?", "name_answer", "name_told"),
-        ("Mình tên là {n}", "Mình tên gì?", "name_answer_vi", "name_told_vi"),
+    for told, asked, answered, known, names in (
+        ("My name is {n}", "What is my name?", "name_answer", "name_told", ("Lan", "Peter", "Emma")),
+        ("Mình tên là {n}", "Mình tên gì?", "name_answer_vi", "name_told_vi", ("Hương", "Bình", "Dũng")),
     ):
-        for name in ("Lan", "Peter", "Emma"):
+        for name in names:
             turns = [("user", told.replace("{n}", name))]
             turns.append(("assistant", models[precision].answer(turns)))
             assert turns[-1][1] == content.words()[answered].replace("{n}", name)
