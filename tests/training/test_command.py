@@ -24,12 +24,10 @@ def test_smoke_run_makes_a_checked_model_with_a_card(tmp_path: Path, capsys: pyt
     assert {"model.onnx", "genai_config.json", "tokenizer.json", "chat_template.jinja"} <= exported
     assert "on the project's own texts alone" in (tmp_path / "pip" / "README.md").read_text(encoding="utf-8")
 
-    chosen, exported_weights = (
-        load_file(tmp_path / CHOSEN_FILE),
-        earlier_weights(tmp_path / "pip" / "fp32", SMOKE.shape),
-    )
-    assert exported_weights.keys() == chosen.keys()
-    for name, weight in exported_weights.items():
+    chosen = load_file(tmp_path / CHOSEN_FILE)
+    again = earlier_weights(tmp_path / "pip" / "fp32", SMOKE.shape)
+    assert again.keys() == chosen.keys()
+    for name, weight in again.items():
         assert torch.equal(weight, chosen[name]), name
 
 
