@@ -71,11 +71,14 @@ def test_tab_reaches_everything_and_shows_where_it_is(tab: Tab) -> None:
         assert part in names
 
 
-@pytest.mark.parametrize("opener", ["#picker-button", "#settings-button"])
-def test_tab_stays_in_a_dialog_and_comes_back_to_what_opened_it(tab: Tab, opener: str) -> None:
+@pytest.mark.parametrize(
+    ("opener", "shown"),
+    [("#picker-button", "#picker-dialog[open] .card"), ("#settings-button", "#settings-dialog[open]")],
+)
+def test_tab_stays_in_a_dialog_and_comes_back_to_what_opened_it(tab: Tab, opener: str, shown: str) -> None:
     tab.page.focus(opener)
     tab.page.keyboard.press("Enter")
-    tab.page.wait_for_selector("dialog[open]")
+    tab.page.wait_for_selector(shown)
     expected = tab.page.evaluate(STOPS_OF_DIALOG)
     stops = walk(tab)
     assert [stop["name"] for stop in stops if not stop["visible"]] == []

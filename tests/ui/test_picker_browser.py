@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Route
 
 from benchmarks.served import Served, serve
 from tests.hub_stand_in import Fault, HubStandIn
@@ -77,3 +78,25 @@ def test_what_cannot_be_added_says_why(browser: Browser, app: Served, hub: HubSt
         page.fill(".more-query", "pip")
         page.press(".more-query", "Enter")
         page.wait_for_selector(".more-problem:has-text('Kho mô hình')")
+
+
+def test_an_early_visitor_is_told_that_the_list_is_coming(browser: Browser, app: Served) -> None:
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        if route.request.post_data_json["data"]:
+            route.continue_()
+        else:
+            held.append(route)
+
+    with browser.tab(app) as tab:
+        page = tab.page
+        page.route("**/run/predict", hold)
+        tab.open()
+        page.click("#picker-button")
+        page.wait_for_selector("#picker-dialog[open] .picker-empty:has-text('on its way')")
+        assert page.locator("#picker-dialog .card").count() == 0
+        while held:
+            held.pop().continue_()
+        page.wait_for_selector("#picker-dialog .card")
+        assert page.locator("#picker-dialog .picker-empty").count() == 0

@@ -3,7 +3,7 @@
   const { el, icon, iconButton, word, announce, plain } = playground;
   const POLL_MS = 700;
   const HERE = ["loaded", "loading", "ready"];
-  let shown = { models: [] };
+  let shown = { models: [], coming: true };
   let value, trigger, dialog, query, chips, grid, button, poll;
   let filter = "";
 
@@ -99,7 +99,7 @@
     const stand = grid.contains(at) ? [at.closest(".card, .found")?.dataset.id, at.dataset.act ?? ""] : null;
     const found = matches();
     grid.replaceChildren(...found.map(card));
-    if (!found.length) grid.append(el("p", "picker-empty", word("picker.none")));
+    if (!found.length) grid.append(el("p", "picker-empty", word(shown.coming ? "picker.coming" : "picker.none")));
     if (shown.operator) grid.append(more.node);
     if (stand?.[0]) {
       const same = [...grid.querySelectorAll(".card")].find((node) => node.dataset.id === stand[0]);
