@@ -1,5 +1,6 @@
 """Which weights ship: the development set is what it says, and the best of what is offered is taken."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from training.chat.choosing import (
 from training.chat.exam import LANGUAGES, SETS, read_questions
 from training.chat.judging import RightAnswers
 from training.chat.model import LeanLlama
+from training.chat.names import listed
 from training.chat.pipeline import SMOKE, Sources, prepare
 from training.chat.rounding import BLOCK
 from training.chat.train import Trainer
@@ -100,3 +102,13 @@ def test_weights_that_a_run_began_from_are_kept(smoke: Trainer, tmp_path: Path) 
     begun = load_file(tmp_path / "begun.safetensors")
     for name, weight in trainer.model.named_parameters():
         assert torch.equal(begun[name], weight), name
+
+
+def test_names_are_asked_for_that_no_text_has() -> None:
+    greeted = [
+        re.fullmatch(r"exact:(?:Nice to meet you|Rất vui được gặp bạn|Your name is|Bạn tên là),? (.+)[!.]", wanted)
+        for question in development_questions()
+        for wanted in question.expect
+    ]
+    names = {found[1] for found in greeted if found}
+    assert len(names - set(listed("en")) - set(listed("vi"))) >= 26

@@ -1,10 +1,14 @@
 """The generator: seeded, shaped as promised, and roughened without harm."""
 
 import random
+import re
+
+import pytest
 
 from training.chat import content
 from training.chat.dialogues import Dialogues
 from training.chat.exchange import chosen
+from training.chat.names import as_typed, drawn_name, listed
 from training.chat.noise import reworded, roughen, without_marks
 from training.chat.outside import OutsideQuestions
 
@@ -101,7 +105,30 @@ def test_stories_are_left_to_the_storyteller() -> None:
         assert "Fable" in exchange.answer
 
 
-def test_name_is_remembered() -> None:
-    turns = Dialogues(10).memory()
-    names = {*content.words()["names"].split(", "), *content.words()["names_vi"].split(", ")}
-    assert any(name in turns[-1][1] and name in turns[0][1] for name in names)
+def test_a_name_is_repeated_and_remembered() -> None:
+    names = 0
+    for seed in range(40):
+        turns = Dialogues(seed).memory()
+        greeted = re.fullmatch(r"(?:Nice to meet you|Rất vui được gặp bạn), (.+)!", turns[1][1])
+        if greeted:
+            names += 1
+            assert all(greeted[1] in text for _, text in (turns[0], turns[-1]))
+    assert names > 15
+
+
+@pytest.mark.parametrize("language", ["en", "vi"])
+def test_half_of_the_names_are_on_no_list(language: str) -> None:
+    source = random.Random(1)
+    drawn = [drawn_name(language, source) for _ in range(2000)]
+    new = [name for name in drawn if name not in listed("en") + listed("vi")]
+    assert 0.3 < len(new) / len(drawn) < 0.6
+    assert len(set(new)) > 0.6 * len(new)
+    assert all(name == name.strip() and name[0].isupper() for name in drawn)
+
+
+def test_small_letters_come_only_where_it_is_said_that_there_is_a_name() -> None:
+    def typed(sentence: str) -> set[str]:
+        return {as_typed("Gareth", sentence, random.Random(seed)) for seed in range(99)}
+
+    assert typed("I'm {n}") == {"Gareth"}
+    assert typed("my name is {n}") == typed("tên mình là {n}") == {"Gareth", "gareth"}

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from training.chat import content
 from training.chat.content import Country, Group, Intent, Term, phrase, phrasings
 from training.chat.exchange import PAGES, Exchange, Turn, article, capitalised, chosen
+from training.chat.names import as_typed, drawn_name
 from training.chat.noise import reworded, roughen, without_marks
 from training.chat.outside import OutsideQuestions
 from training.chat.sums import Sums
@@ -96,8 +97,8 @@ class Dialogues:
 
     def conversation(self) -> list[Turn]:
         """One conversation of one to eight exchanges, sometimes with a system prompt."""
-        special = (self.memory, self.memory, self.next_country, self.next_term, self.simpler)
-        if self.random.random() < 0.16:
+        special = (self.memory, self.memory, self.memory, self.next_country, self.next_term, self.simpler)
+        if self.random.random() < 0.2:
             turns = self.random.choice(special)()
             room = max(LENGTHS) - len(turns) // 2
             if room and self.random.random() < 0.3:
@@ -288,14 +289,18 @@ class Dialogues:
         language = self.random.choice(("en", "vi"))
         table, page = content.words(), PAGES[language]
         kind = self.random.choice(("name", "name", "colour"))
-        value = self.random.choice(table[f"{kind}s{page}"].split(", "))
-        given = phrase(self.choose(f"{kind}_given_{language}"), self.random).replace("{n}", value)
+        given = phrase(self.choose(f"{kind}_given_{language}"), self.random)
+        if kind == "name":
+            value = as_typed(drawn_name(language, self.random), given, self.random)
+        else:
+            value = self.random.choice(table[f"colours{page}"].split(", "))
         asked = phrase(self.choose(f"{kind}_asked_{language}"), self.random)
         if self.random.random() < 0.06:
             return [("user", asked), ("assistant", table[f"{kind}_unknown{page}"])]
-        turns: list[Turn] = [("user", given), ("assistant", table[f"{kind}_answer{page}"].replace("{n}", value))]
+        answer, told = (table[f"{kind}_{form}{page}"].replace("{n}", value) for form in ("answer", "told"))
+        turns: list[Turn] = [("user", given.replace("{n}", value)), ("assistant", answer)]
         turns += self.exchanges(self.random.choice((0, 0, 1, 2, 3, 4, 5, 6)), language)
-        return [*turns, ("user", asked), ("assistant", table[f"{kind}_told{page}"].replace("{n}", value))]
+        return [*turns, ("user", asked), ("assistant", told)]
 
     def next_country(self) -> list[Turn]:
         """A capital, then another country with "And ...?"."""
