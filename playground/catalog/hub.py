@@ -133,6 +133,14 @@ class Hub:
             raise RefusedRepository(f"{repo} is a LoRA adapter that does not name its base model. Choose another one.")
         return inspection
 
+    def small_file(self, inspection: Inspection, name: str) -> bytes | None:
+        """A file of the first offer, wherever in the repository it lies; None if it is not there or too large."""
+        for file in inspection.offers[0].files:
+            if file.path.rpartition("/")[2] == name and file.size <= MAX_CONFIG_BYTES:
+                address = self.address(inspection.repo, inspection.commit, file.path)
+                return self.client.get_bytes(address, MAX_CONFIG_BYTES, inspection.repo)
+        return None
+
     def address(self, repo: str, commit: str, path: str) -> str:
         """Where a file of a repository is fetched from."""
         from huggingface_hub import hf_hub_url  # noqa: PLC0415

@@ -21,7 +21,7 @@ FILE = "models.toml"
 _HEAD = "# Models added to this playground. The form is that of playground/catalog/models.toml.\n"
 _KEPT = (
     *("id", "name", "family", "engine", "context_length", "description", "licence", "languages", "path", "parameters"),
-    *("size_bytes", "precision", "tags", "link", "engines", "source", "gated", "tasks"),
+    *("size_bytes", "precision", "tags", "link", "engines", "source", "gated", "tasks", "reasoning_tags"),
 )
 
 

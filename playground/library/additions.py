@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from dataclasses import replace
+from functools import partial
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ from playground.catalog.references import Reference, parse_reference
 from playground.catalog.repository import Offer, RepoFile, find_offers
 from playground.catalog.spec import AUTO, ModelSource, ModelSpec
 from playground.catalog.strict_json import parse_object
+from playground.catalog.thinking import thinking_tags
 from playground.errors import InvalidRequest, RefusedRepository
 
 _MAX_CONFIG_BYTES = 4 * 2**20
@@ -53,7 +56,8 @@ class Additions:
         inspection = self._hub.inspect(reference.repo, reference.revision)
         offer = _chosen(inspection.repo, inspection.offers, variant)
         refuse_code(inspection, self._native_types)
-        return self._kept(_hub_row(inspection, offer, chosen=bool(variant)))
+        tags = thinking_tags(partial(self._hub.small_file, inspection))
+        return self._kept(replace(_hub_row(inspection, offer, chosen=bool(variant)), reasoning_tags=tags))
 
     def forget(self, model_id: str) -> None:
         """Take a row out again, if it was added here."""
@@ -138,18 +142,31 @@ def _folder_row(folder: Path, variant: str) -> ModelSpec:
         tags=("added",),
         source=ModelSource(revision="", format=offer.format, variant=offer.variant),
         tasks=("chat",),
+        reasoning_tags=thinking_tags(partial(_small_file, folder)),
     )
 
 
 def _folder_config(folder: Path) -> dict[str, Any]:
     for name in ("genai_config.json", "config.json"):
-        path = folder / name
-        if path.is_file() and path.resolve().is_relative_to(folder) and path.stat().st_size <= _MAX_CONFIG_BYTES:
+        raw = _small_file(folder, name)
+        if raw is not None:
             try:
-                return parse_object(path.read_bytes())
-            except (OSError, ValueError) as error:
+                return parse_object(raw)
+            except ValueError as error:
                 raise RefusedRepository(f"{name} of this folder is damaged. Download the model again.") from error
     return {}
+
+
+def _small_file(folder: Path, name: str) -> bytes | None:
+    path = folder / name
+    if not path.is_file() or not path.resolve().is_relative_to(folder) or path.stat().st_size > _MAX_CONFIG_BYTES:
+        return None
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise RefusedRepository(
+            f"{name} of this folder cannot be read ({error.strerror}). Check its rights."
+        ) from error
 
 
 def _context_length(config: dict[str, Any]) -> int:

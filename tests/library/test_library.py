@@ -192,6 +192,29 @@ def test_pasted_models_become_rows_that_stay(make_library: LibraryFactory, hub: 
     assert library.state(spec) is ModelState.ABSENT
 
 
+def test_an_added_model_that_thinks_has_its_thoughts_kept_apart(
+    make_library: LibraryFactory, hub: HubStandIn, tmp_path: Path
+) -> None:
+    template = {"chat_template.jinja": b"{{ message.content.split('</think>')[-1] }}"}
+    hub.add("o/thinks", checkpoint() | template)
+    hub.add("o/graph", {f"cpu/{name}": content for name, content in (genai() | template).items()})
+    hub.add("o/endless", checkpoint() | {"chat_template.jinja": b"</think>" * 2**20})
+    folder = tmp_path / "thinks"
+    folder.mkdir()
+    for name, content in (checkpoint() | template).items():
+        (folder / name).write_bytes(content)
+    library = make_library()
+    for pasted in ("o/thinks", "o/graph", str(folder)):
+        assert library.add(pasted).reasoning_tags == ("<think>", "</think>")
+    assert library.add("o/endless").reasoning_tags is None
+    assert [spec.reasoning_tags is not None for spec in read_rows([tmp_path / "models.toml"])] == [
+        True,
+        True,
+        True,
+        False,
+    ]
+
+
 def test_the_catalogue_grows_and_shrinks_while_others_read(hub: HubStandIn, make_library: LibraryFactory) -> None:
     catalog = Catalog([])
     stop = threading.Event()
