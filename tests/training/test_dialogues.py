@@ -117,11 +117,11 @@ def test_a_name_is_repeated_and_remembered() -> None:
 
 
 @pytest.mark.parametrize("language", ["en", "vi"])
-def test_half_of_the_names_are_on_no_list(language: str) -> None:
+def test_most_names_are_on_no_list(language: str) -> None:
     source = random.Random(1)
     drawn = [drawn_name(language, source) for _ in range(2000)]
     new = [name for name in drawn if name not in listed("en") + listed("vi")]
-    assert 0.3 < len(new) / len(drawn) < 0.6
+    assert 0.4 < len(new) / len(drawn) < 0.65
     assert len(set(new)) > 0.6 * len(new)
     assert all(name == name.strip() and name[0].isupper() for name in drawn)
 
