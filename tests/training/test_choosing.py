@@ -94,6 +94,9 @@ def test_the_weights_with_most_right_answers_are_written(smoke: Trainer, tmp_pat
     assert choose(LeanLlama(SMOKE.shape), offered.items(), judge, path, told.append) == "good"
     assert float(next(iter(load_file(path).values())).mean()) == pytest.approx(0.2)
     assert told[0] == "good in full only: 1 of 1 answers of the development set right, 0 in 4 bits"
+    assert choose(LeanLlama(SMOKE.shape), {"lost": lost}.items(), judge, path, ignore, rounded_only=True) == "lost"
+    rounded = {"good in full only": lost, "good": offered["good"]}
+    assert choose(LeanLlama(SMOKE.shape), rounded.items(), judge, path, ignore, rounded_only=True) == "good"
     assert told[1] == "worse: 0 of 1 answers of the development set right, 0 in 4 bits"
 
 
