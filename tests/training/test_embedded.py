@@ -11,6 +11,7 @@ import playground
 from training.chat import content
 from training.chat.candidate import GREEDY
 from training.chat.exam import is_right, read_questions
+from training.chat.names import listed
 from training.chat.runtime import ExportedModel
 
 PRECISIONS = ("int8", "int4", "fp32")
@@ -74,6 +75,28 @@ def test_a_name_that_was_told_is_known_later(models: dict[str, ExportedModel], p
             assert turns[-1][1] == content.words()[answered].replace("{n}", name)
             turns += [("user", "What is a token?"), ("assistant", "A token is a small piece of text."), ("user", asked)]
             assert models[precision].answer(turns) == content.words()[known].replace("{n}", name)
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_names_that_no_text_has_are_repeated_more_often_than_not(
+    models: dict[str, ExportedModel], precision: str
+) -> None:
+    right = []
+    for name in (
+        "Gareth",
+        "Tabitha",
+        "Rosalind",
+        "Desmond",
+        "Winston",
+        "Reuben",
+        "Phoebe",
+        "Jasper",
+        "Quentin",
+        "Sienna",
+    ):
+        assert name not in listed("en")
+        right.append(models[precision].answer([("user", f"My name is {name}")]) == f"Nice to meet you, {name}!")
+    assert sum(right) > len(right) / 2
 
 
 @pytest.mark.parametrize("topic", ["capitals", "sums"])
