@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from playground.catalog.templates import configured_template
 from playground.engines.folder_reader import ADVICE, inside, open_folder, read_json, read_text
 from playground.engines.plain_templates import PLAIN_TEMPLATES
 from playground.errors import ModelLoadError
@@ -193,12 +194,10 @@ def _template(folder: Path, configured: object, plain: str) -> str:
         return PLAIN_TEMPLATES[plain]
     if (folder / "chat_template.jinja").exists():
         return read_text(folder, "chat_template.jinja")
-    if isinstance(configured, list):
-        named = {item.get("name"): item.get("template") for item in configured if isinstance(item, dict)}
-        configured = named.get("default")
-    if not isinstance(configured, str):
+    found = configured_template(configured)
+    if found is None:
         raise ModelLoadError(
             f"The model folder {folder.name} has no chat template, so it cannot be chatted with. Choose an instruction-"
             f"tuned model, or name a plain one as engine_options.template: {', '.join(PLAIN_TEMPLATES)}."
         )
-    return configured
+    return found

@@ -10,16 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from playground.catalog.catalog import Catalog
-from playground.catalog.hub import Hub, Inspection
+from playground.catalog.hub import MAX_CONFIG_BYTES, Hub, Inspection
 from playground.catalog.own_rows import OwnRows
 from playground.catalog.references import Reference, parse_reference
 from playground.catalog.repository import Offer, RepoFile, find_offers
 from playground.catalog.spec import AUTO, ModelSource, ModelSpec
 from playground.catalog.strict_json import parse_object
-from playground.catalog.thinking import thinking_tags
+from playground.catalog.templates import thinking_tags
 from playground.errors import InvalidRequest, RefusedRepository
 
-_MAX_CONFIG_BYTES = 4 * 2**20
 _CONTEXT_KEYS = ("max_position_embeddings", "n_positions", "max_seq_len", "seq_length", "n_ctx", "context_length")
 _USUAL_CONTEXT = 2048
 
@@ -159,7 +158,7 @@ def _folder_config(folder: Path) -> dict[str, Any]:
 
 def _small_file(folder: Path, name: str) -> bytes | None:
     path = folder / name
-    if not path.is_file() or not path.resolve().is_relative_to(folder) or path.stat().st_size > _MAX_CONFIG_BYTES:
+    if not path.is_file() or not path.resolve().is_relative_to(folder) or path.stat().st_size > MAX_CONFIG_BYTES:
         return None
     try:
         return path.read_bytes()

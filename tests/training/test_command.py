@@ -44,7 +44,9 @@ def test_smoke_run_makes_a_checked_model_with_a_card(tmp_path: Path, capsys: pyt
 
 
 def test_the_4_bit_form_goes_on_from_an_exported_model_only(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    for options in ([], ["--from", str(tmp_path / "run")]):
+    (tmp_path / "older").mkdir()
+    (tmp_path / "older" / "README.md").write_text("A card without a place for it.", encoding="utf-8")
+    for options in ([], ["--from", str(tmp_path / "run")], ["--from", str(tmp_path / "older" / "fp32")]):
         with pytest.raises(SystemExit):
             main(["--out", str(tmp_path / "out"), "--four-bits", *options])
         assert "--four-bits needs --from with the folder fp32" in capsys.readouterr().err

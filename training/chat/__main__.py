@@ -4,6 +4,7 @@ import argparse
 import os
 from pathlib import Path
 
+from training.chat.card import can_go_on_alone
 from training.chat.pipeline import LESSON, SMOKE, STANDARD, Sources, make
 from training.console import say
 
@@ -36,7 +37,7 @@ def main(arguments: list[str] | None = None) -> None:
     """Run the command."""
     parser = build_parser()
     options = parser.parse_args(arguments)
-    if options.four_bits and (options.earlier is None or not (options.earlier.parent / "README.md").is_file()):
+    if options.four_bits and not (options.earlier and can_go_on_alone(options.earlier.parent)):
         parser.error("--four-bits needs --from with the folder fp32 of an exported model, beside its README.md")
     recipe = SMOKE if options.smoke else LESSON if options.lesson else STANDARD
     sources = Sources(options.clinc, tuple(options.prose), options.earlier)

@@ -102,6 +102,12 @@ def renew_card(folder: Path, results: Results, alone: Training | None = None) ->
     path.write_text(text, encoding="utf-8")
 
 
+def can_go_on_alone(folder: Path) -> bool:
+    """Whether a folder of exported models has a card with a place for how the 4-bit form was trained."""
+    path = folder / "README.md"
+    return path.is_file() and all(mark in path.read_text(encoding="utf-8") for mark in (BEGIN, ALONE_BEGIN, ALONE_END))
+
+
 def between(text: str, marks: tuple[str, str], new: str) -> str:
     """The text with what stands between two marks, and the marks, replaced."""
     before, rest = text.split(marks[0])

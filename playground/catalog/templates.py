@@ -1,4 +1,4 @@
-"""Which tags part a model's thoughts from its answer, as its chat template tells."""
+"""Where a model has its chat template, and what it tells: which tags part thoughts from an answer."""
 
 from __future__ import annotations
 
@@ -32,12 +32,18 @@ def thinking_tags(read: Callable[[str], bytes | None]) -> tuple[str, str] | None
     return None
 
 
-def _template(name: str, raw: bytes) -> str:
+def configured_template(value: object) -> str | None:
+    """The template in a tokenizer's configuration: a text, or the one named "default" of several; None if neither."""
+    if isinstance(value, list):
+        named = {str(item.get("name")): item.get("template") for item in value if isinstance(item, dict)}
+        value = named.get("default")
+    return value if isinstance(value, str) else None
+
+
+def _template(name: str, raw: bytes) -> str | None:
     if not name.endswith(".json"):
         return raw.decode("utf-8", errors="replace")
     try:
-        found = parse_object(raw).get("chat_template")
+        return configured_template(parse_object(raw).get("chat_template"))
     except ValueError:
-        return ""
-    named = found if isinstance(found, list) else [{"template": found}]
-    return "\n".join(str(item["template"]) for item in named if isinstance(item, dict) and item.get("template"))
+        return None

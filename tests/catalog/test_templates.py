@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from playground.catalog.thinking import thinking_tags
+from playground.catalog.templates import thinking_tags
 
 THINK = ("<think>", "</think>")
 # How the templates of these families treat a thought, shortened.
