@@ -86,7 +86,7 @@ def test_the_weights_with_most_right_answers_are_written(smoke: Trainer, tmp_pat
         """Takes weights above 0.15 for good."""
 
         def right(self, model: torch.nn.Module) -> set[int]:
-            return {0} if float(next(model.parameters()).detach().mean()) > 0.15 else set()
+            return {0} if float(model.get_parameter("layers.0.mlp.gate_proj.weight").detach().mean()) > 0.15 else set()
 
     judge = Judge(smoke.corpus.encoder, [[("user", "Hi"), ("assistant", "Ho")]], lambda text: [text], 64)
     told: list[str] = []
@@ -94,9 +94,6 @@ def test_the_weights_with_most_right_answers_are_written(smoke: Trainer, tmp_pat
     assert choose(LeanLlama(SMOKE.shape), offered.items(), judge, path, told.append) == "good"
     assert float(next(iter(load_file(path).values())).mean()) == pytest.approx(0.2)
     assert told[0] == "good in full only: 1 of 1 answers of the development set right, 0 in 4 bits"
-    assert choose(LeanLlama(SMOKE.shape), {"lost": lost}.items(), judge, path, ignore, rounded_only=True) == "lost"
-    rounded = {"good in full only": lost, "good": offered["good"]}
-    assert choose(LeanLlama(SMOKE.shape), rounded.items(), judge, path, ignore, rounded_only=True) == "good"
     assert told[1] == "worse: 0 of 1 answers of the development set right, 0 in 4 bits"
 
 

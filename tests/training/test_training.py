@@ -1,7 +1,5 @@
 """The loop: it learns, and resumes to the same state."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
@@ -11,12 +9,11 @@ import torch
 from safetensors.torch import load_file
 
 from tests.training.conftest import ignore
-from training.chat import diary, train
+from training.chat import diary
 from training.chat.growth import grown
 from training.chat.model import LeanLlama
 from training.chat.muon import orthogonalised
 from training.chat.pipeline import SMOKE, Sources, prepare
-from training.chat.rounding import rounded_weights
 from training.chat.train import BEST_FILE, STATE_FILE, WEIGHTS_FILE, Trainer, weighing
 
 
@@ -43,26 +40,6 @@ def test_resumed_run_reaches_the_same_state(smoke: Trainer, tmp_path: Path) -> N
     for (name, wanted), found in zip(smoke.model.named_parameters(), second.model.parameters(), strict=True):
         assert torch.equal(wanted, found), name
     assert second.progress.tokens == smoke.progress.tokens
-
-
-def test_a_plan_in_four_bits_rounds_at_every_step(
-    smoke: Trainer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "tokenizer.json").write_bytes((smoke.folder / "tokenizer.json").read_bytes())
-    seen: list[int] = []
-
-    @contextmanager
-    def note(model: torch.nn.Module) -> Iterator[None]:
-        seen.append(trainer.progress.step)
-        with rounded_weights(model):
-            yield
-
-    monkeypatch.setattr(train, "rounded_weights", note)
-    for plan, wanted in ((SMOKE.plan, [4]), (SMOKE.plan.in_four_bits(), [0, 1, 2, 3, 4, 5, 6])):
-        seen.clear()
-        trainer = prepare(replace(SMOKE, plan=plan), tmp_path, Sources(), ignore)
-        trainer.train(ignore)
-        assert seen == wanted
 
 
 def test_nothing_to_resume(tmp_path: Path, smoke: Trainer) -> None:

@@ -4,7 +4,6 @@ import argparse
 import os
 from pathlib import Path
 
-from training.chat.card import can_go_on_alone
 from training.chat.pipeline import LESSON, SMOKE, STANDARD, Sources, make
 from training.console import say
 
@@ -24,9 +23,6 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in the folder")
     parser.add_argument(
-        "--four-bits", action="store_true", help="train the 4-bit form on alone, from the folder of the 32-bit one"
-    )
-    parser.add_argument(
         "--lesson", action="store_true", help="a smaller model that is trained for 11 minutes, to learn from"
     )
     parser.add_argument("--smoke", action="store_true", help="a tiny model in a few seconds, to try the whole way")
@@ -35,15 +31,10 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command."""
-    parser = build_parser()
-    options = parser.parse_args(arguments)
-    if options.four_bits and not (options.earlier and can_go_on_alone(options.earlier.parent)):
-        parser.error("--four-bits needs --from with the folder fp32 of an exported model, beside its README.md")
+    options = build_parser().parse_args(arguments)
     recipe = SMOKE if options.smoke else LESSON if options.lesson else STANDARD
     sources = Sources(options.clinc, tuple(options.prose), options.earlier)
     recipe = recipe.changed(options.seed, options.minutes, options.threads, options.rate)
-    if options.four_bits:
-        recipe = recipe.in_four_bits()
     make(recipe, options.out, sources, options.resume, say)
 
 

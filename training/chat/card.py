@@ -13,7 +13,6 @@ from training.chat.tally import Results, render_tables
 
 MEBIBYTE = 2**20
 BEGIN, END = "<!-- exam: begin -->", "<!-- exam: end -->"
-ALONE_BEGIN, ALONE_END = "<!-- 4 bits: begin -->", "<!-- 4 bits: end -->"
 SHOWN, SHOWN_SEED = 20, 20
 DEFAULT_FORMS = ("int8", "int4", "fp32")
 
@@ -90,34 +89,8 @@ def write_card(folder: Path, training: Training, results: Results) -> None:
     (folder / "README.md").write_text(text, encoding="utf-8")
 
 
-def renew_card(folder: Path, results: Results, alone: Training | None = None) -> None:
-    """Put new figures and dialogues into an existing card, between the two marks, and how the 4-bit form was trained.
-
-    ``alone`` is a training of that form only; without it, what the card says of it stays.
-    """
+def renew_card(folder: Path, results: Results) -> None:
+    """Put new figures and dialogues into an existing card, between the two marks."""
     path = folder / "README.md"
-    text = between(path.read_text(encoding="utf-8"), (BEGIN, END), exam_text(results))
-    if alone:
-        text = between(text, (ALONE_BEGIN, ALONE_END), alone_text(alone))
-    path.write_text(text, encoding="utf-8")
-
-
-def can_go_on_alone(folder: Path) -> bool:
-    """Whether a folder of exported models has a card with a place for how the 4-bit form was trained."""
-    path = folder / "README.md"
-    return path.is_file() and all(mark in path.read_text(encoding="utf-8") for mark in (BEGIN, ALONE_BEGIN, ALONE_END))
-
-
-def between(text: str, marks: tuple[str, str], new: str) -> str:
-    """The text with what stands between two marks, and the marks, replaced."""
-    before, rest = text.split(marks[0])
-    return before + new + rest.split(marks[1])[1]
-
-
-def alone_text(training: Training) -> str:
-    """How the 4-bit form was trained on."""
-    took = f"{training.steps:,} steps over\n{training.tokens:,} tokens in {training.minutes:.0f} minutes"
-    return (
-        f"{ALONE_BEGIN}\nThe 4-bit form then went on alone, with its weights rounded at every step: {took}, "
-        f"judged rounded. Of it ship: {training.shipped}.\n{ALONE_END}"
-    )
+    before, rest = path.read_text(encoding="utf-8").split(BEGIN)
+    path.write_text(before + exam_text(results) + rest.split(END)[1], encoding="utf-8")

@@ -65,13 +65,10 @@ def choose(
     development: RightAnswers,
     path: Path,
     report: Callable[[str], None],
-    *,
-    rounded_only: bool = False,
 ) -> str:
     """Write the weights with the most right answers to a file, and give their name.
 
-    The answers count as they are and with the weights in 4 bits, since both forms ship, or those in 4 bits alone; of
-    equals the first is taken.
+    The answers count as they are and with the weights in 4 bits, since both forms ship; of equals the first is taken.
     """
     chosen, most = "", -1
     for name, weights in offered:
@@ -80,8 +77,7 @@ def choose(
         with rounded_weights(model):
             rounded = len(development.right(model))
         report(f"{name}: {right} of {development.asked} answers of the development set right, {rounded} in 4 bits")
-        worth = rounded if rounded_only else right + rounded
-        if worth > most:
-            chosen, most = name, worth
+        if right + rounded > most:
+            chosen, most = name, right + rounded
             write_weights(model, path)
     return chosen

@@ -1,5 +1,6 @@
 """From trained weights to folders that run: Hugging Face format, then ONNX in fp32, int8 and int4, checked."""
 
+import json
 import shutil
 import subprocess
 import sys
@@ -7,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import onnx
 import torch
@@ -22,6 +24,7 @@ from transformers import (
 
 from training.chat.corpus import END, PAD, START, Talk, token_id
 from training.chat.model import Shape
+from training.chat.rounding import BLOCK, is_in_4_bits
 from training.chat.runtime import ExportedModel
 from training.chat.template import CHAT_TEMPLATE, prompt_ids
 from training.chat.train import BEST_FILE
@@ -29,6 +32,8 @@ from training.chat.train import BEST_FILE
 PRECISIONS = ("fp32", "int8", "int4")
 CHECKED_PROMPTS = 20
 CHECK_SEED = 4242
+ACCURACY_LEVEL = 4
+"""Products with weights of few bits are computed in 8 bits, as the builder does for a CPU unless told otherwise."""
 NEW_TOKENS = 160
 TOKENIZER_FILE = "tokenizer.json"
 
@@ -103,10 +108,31 @@ def write_checkpoint(run: Path, product: Product, out: Path) -> None:
     wrapped.save_pretrained(out)
 
 
-def convert(checkpoint: Path, out: Path, precision: str) -> None:
+def few_bits(shape: Shape) -> dict[str, Any]:
+    """How the model builder makes the 4-bit form: "k-quants", which look for the scale and the zero point that fit a
+    block of weights best. What loses most by so few bits is kept in 8 (see `rounding`).
+    """
+    queries = ("q_proj", "k_proj", "v_proj") if shape.normed_heads else ("qkv_proj",)
+    parts = [*(f"attn/{name}" for name in (*queries, "o_proj")), "mlp/gate_proj", "mlp/up_proj", "mlp/down_proj"]
+    names = [f"/model/layers.{layer}/{part}/MatMul" for layer in range(shape.layers) for part in parts]
+    kept = [name for name in ("/lm_head/MatMul", *names) if not is_in_4_bits(name)]
+    weights = {
+        "type": "int4",
+        "method": "k_quant",
+        "block_size": BLOCK,
+        "accuracy_level": ACCURACY_LEVEL,
+        "op_types": ["MatMul", "Gather"],
+        "overrides": [{"match": {"name": name}, "type": "int8"} for name in kept],
+    }
+    return {"quant_config": {"io_dtype": "fp32", "weights": weights}}
+
+
+def convert(checkpoint: Path, out: Path, precision: str, shape: Shape) -> None:
     """Convert a Hugging Face folder with ONNX Runtime's model builder, weights inside the graph file."""
     command = [sys.executable, "-m", "onnxruntime_genai.models.builder"]
     command += ["-i", str(checkpoint), "-o", str(out), "-p", precision, "-e", "cpu"]
+    if precision == "int4":
+        command += ["--target_options", json.dumps(few_bits(shape))]
     subprocess.run(command, check=True, capture_output=True)  # noqa: S603
     shutil.rmtree(out / "cache", ignore_errors=True)
     graph = onnx.load(str(out / "model.onnx"))
@@ -161,7 +187,7 @@ def export(run: Path, product: Product, precisions: Sequence[str], report: Calla
     shutil.rmtree(draft, ignore_errors=True)
     write_checkpoint(run, product, draft / "hf")
     for precision in precisions:
-        convert(draft / "hf", draft / precision, precision)
+        convert(draft / "hf", draft / precision, precision, product.shape)
         equal = check(draft / "hf", draft / precision, product.talk)
         report(f"{precision}: {equal} of {CHECKED_PROMPTS} greedy answers equal those of transformers")
         if precision == "fp32" and equal < CHECKED_PROMPTS:

@@ -11,14 +11,14 @@ import torch
 from safetensors.torch import load_file
 from tokenizers import Tokenizer
 
-from training.chat.card import Training, renew_card, write_card
+from training.chat.card import Training, write_card
 from training.chat.choosing import BEGUN_FILE, CHOSEN_FILE, candidates, choose, development_set
 from training.chat.corpus import CUT_SHARE, Corpus, Encoder, Talk, Talks, train_tokenizer
 from training.chat.dialogues import Dialogues
 from training.chat.earlier import earlier_weights
 from training.chat.evaluate import evaluate
 from training.chat.exchange import as_right
-from training.chat.export import PRECISIONS, TOKENIZER_FILE, Product, export, write_sums
+from training.chat.export import PRECISIONS, TOKENIZER_FILE, Product, export
 from training.chat.growth import grown
 from training.chat.hard import hard_wordings, kept_hard_wordings
 from training.chat.judging import RightAnswers
@@ -56,10 +56,6 @@ class Recipe:
         """The same recipe with another seed, number of threads and (unless None) duration and highest learning rate."""
         plan = replace(self.plan, seed=seed, minutes=minutes or self.plan.minutes, rate=rate or self.plan.rate)
         return replace(self, plan=plan, threads=threads)
-
-    def in_four_bits(self) -> "Recipe":
-        """The same for the 4-bit form alone."""
-        return replace(self, plan=self.plan.in_four_bits(), precisions=("int4",))
 
 
 STANDARD = Recipe(Shape(hidden=1152), Plan())
@@ -155,47 +151,19 @@ def chosen_of(trainer: Trainer, recipe: Recipe, sources: Sources, report: Callab
     earlier = load_file(folder / BEGUN_FILE) if sources.earlier else None
     development = development_set(trainer.corpus.encoder, recipe.shape.context, recipe.most_questions)
     offered = candidates(averages, earlier)
-    model, alone = LeanLlama(recipe.shape), recipe.plan.rounded_only
-    return choose(model, offered, development, folder / CHOSEN_FILE, report, rounded_only=alone)
+    return choose(LeanLlama(recipe.shape), offered, development, folder / CHOSEN_FILE, report)
 
 
 def finish(trainer: Trainer, recipe: Recipe, sources: Sources, report: Callable[[str], None]) -> None:
-    """Choose among what was trained, export and evaluate it, and write the model card.
-
-    Of a run in 4 bits only that form is new: the others, and the card, are those beside the weights it began from.
-    """
+    """Choose among what was trained, export and evaluate it, and write the model card."""
     shipped = chosen_of(trainer, recipe, sources, report)
     models = export(trainer.folder, recipe.product, recipe.precisions, report)
-    forms = recipe.precisions
-    if recipe.plan.rounded_only and sources.earlier:
-        forms = (*take_other_forms(sources.earlier.parent, models), *forms)
     results = {
-        name: evaluate(models / name, sources.clinc, recipe.exam_questions, threads=recipe.threads) for name in forms
+        name: evaluate(models / name, sources.clinc, recipe.exam_questions, threads=recipe.threads)
+        for name in recipe.precisions
     }
-    training = training_of(trainer, recipe, sources, shipped)
-    if recipe.plan.rounded_only:
-        renew_card(models, results, training)
-    else:
-        write_card(models, training, results)
-    report(render_tables(results))
-    for line in verdicts(results):
-        report(line)
-
-
-def take_other_forms(earlier: Path, models: Path) -> list[str]:
-    """Copy what lies in a folder of forms beside the 4-bit one, with the card, and give their names."""
-    names = [name for name in PRECISIONS if name != "int4" and (earlier / name).is_dir()]
-    for name in names:
-        shutil.copytree(earlier / name, models / name, dirs_exist_ok=True)
-    shutil.copyfile(earlier / "README.md", models / "README.md")
-    write_sums(models)
-    return names
-
-
-def training_of(trainer: Trainer, recipe: Recipe, sources: Sources, shipped: str) -> Training:
-    """What the training took."""
     progress = trainer.progress
-    return Training(
+    training = Training(
         shape=recipe.shape,
         parameters=sum(weight.numel() for weight in trainer.model.parameters()),
         tokens=progress.tokens,
@@ -206,3 +174,7 @@ def training_of(trainer: Trainer, recipe: Recipe, sources: Sources, shipped: str
         earlier=sources.earlier is not None,
         shipped=shipped,
     )
+    write_card(models, training, results)
+    report(render_tables(results))
+    for line in verdicts(results):
+        report(line)

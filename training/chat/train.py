@@ -4,7 +4,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +33,8 @@ class Plan:
     ``prose_share`` of the time goes to plain text, if there is any, the rest to dialogues. ``decay`` is how much of the
     average of the weights stays at each step. The average is judged on wordings that were kept back (see `Judgement`);
     training ends early after ``patience`` judgements without a better one. In the last ``rounded_share`` of the time
-    the network sees its weights in 4 bits at every other step (``rounded_every``; see `rounding`), so that it loses
-    little when it is shipped in so few, and is still trained in full.
+    the network sees its weights in 4 bits at every other step (see `rounding`), so that it loses little when it is
+    shipped in so few, and is still trained in full.
     """
 
     minutes: float = 55.0
@@ -44,7 +44,6 @@ class Plan:
     warmup: int = 60
     prose_share: float = 0.15
     rounded_share: float = 0.35
-    rounded_every: int = 2
     decay: float = 0.995
     patience: int = 24
     seed: int = 0
@@ -52,15 +51,6 @@ class Plan:
     save_seconds: float = 90.0
     report_seconds: float = 20.0
     judge_seconds: float = 240.0
-
-    @property
-    def rounded_only(self) -> bool:
-        """Whether all that counts is how well the network does in 4 bits."""
-        return self.rounded_share == 1.0 and self.rounded_every == 1
-
-    def in_four_bits(self) -> "Plan":
-        """The same with weights in 4 bits from the first step to the last."""
-        return replace(self, rounded_share=1.0, rounded_every=1)
 
 
 @dataclass
@@ -201,8 +191,7 @@ class Trainer:
             for group in optimizer.param_groups:
                 group["lr"] = self.rate()
         near_the_end = self.done() >= 1 - self.plan.rounded_share
-        rounding = near_the_end and self.progress.step % self.plan.rounded_every == 0
-        with rounded_weights(self.model) if rounding else nullcontext():
+        with rounded_weights(self.model) if near_the_end and self.progress.step % 2 else nullcontext():
             loss, answers = self.losses(self.model, rows)
             loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
@@ -222,10 +211,8 @@ class Trainer:
 
     def judged(self) -> str:
         """Judge the averaged weights on wordings kept back, and keep them if they are the best so far; a line of it."""
-        average = self.average.module
-        with rounded_weights(average) if self.plan.rounded_only else nullcontext():
-            right = self.questions.share(average) if self.questions else None
-            judgement = Judgement(self.held_out_loss(), right)
+        right = self.questions.share(self.average.module) if self.questions else None
+        judgement = Judgement(self.held_out_loss(), right)
         if judgement.worth > self.progress.best:
             self.progress.best, self.progress.waited = judgement.worth, 0
             self.replace(BEST_FILE, lambda path: write_weights(self.average.module, path))
