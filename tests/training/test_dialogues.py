@@ -11,6 +11,7 @@ from training.chat.exchange import chosen
 from training.chat.names import as_typed, drawn_name, listed
 from training.chat.noise import reworded, roughen, without_marks
 from training.chat.outside import OutsideQuestions
+from training.chat.sums import SMALL, is_learned
 
 
 def test_same_seed_gives_the_same_conversations() -> None:
@@ -55,6 +56,19 @@ def test_sums_are_right() -> None:
         answer = dialogues.sums.small().answer
         left, sign, right, _, value = answer.rstrip(".").split(" ")
         assert int(value) == {"+": int.__add__, "-": int.__sub__, "x": int.__mul__}[sign](int(left), int(right))
+
+
+def test_sums_beyond_what_was_learned_are_declined_also_where_one_number_is_small() -> None:
+    sums = Dialogues(6).sums
+    declines = {*content.outside("en").answers_sum, *content.outside("vi").answers_sum}
+    asked = [sums.large() for _ in range(2000)]
+    assert {exchange.answer for exchange in asked} == declines
+    pairs = [sorted(map(int, found)) for one in asked if len(found := re.findall(r"\d+", one.question)) == 2]
+    assert sum(small <= SMALL < large for small, large in pairs) > len(pairs) / 3
+    learned = ((20, "+", 20), (20, "-", 20), (10, "x", 10), (0, "x", 7))
+    beyond = ((1, "+", 21), (21, "-", 1), (3, "-", 8), (11, "x", 2), (2, "x", 11), (40, "+", 50))
+    assert all(is_learned(*one) for one in learned)
+    assert not any(is_learned(*one) for one in beyond)
 
 
 def test_sums_are_asked_around_their_numbers_too() -> None:

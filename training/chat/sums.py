@@ -10,6 +10,13 @@ SMALL, TIMES = 20, 10
 OPERATIONS = {"+": "plus", "-": "minus", "x": "times"}
 
 
+def is_learned(left: int, sign: str, right: int) -> bool:
+    """Whether a sum is among those that are answered."""
+    if sign == "x":
+        return max(left, right) <= TIMES
+    return max(left, right) <= SMALL and (sign == "+" or left >= right)
+
+
 class Sums:
     """Endless sums, drawn with a source of randomness; those `held_out` ask in wordings that no other has."""
 
@@ -33,10 +40,18 @@ class Sums:
         return Exchange(question, f"{left} {sign} {right} = {value}.", language)
 
     def large(self) -> Exchange:
-        """A sum beyond what was learned, which is declined."""
-        left, right = self.random.randint(SMALL + 1, 9999), self.random.randint(SMALL + 1, 9999)
-        question, language = self.question(left, self.random.choice("+-x"), right)
+        """A sum beyond what was learned, which is declined; one of its numbers may be small, or both."""
+        while True:
+            sign, left, right = self.random.choice("+-x"), self.number(), self.number()
+            if not is_learned(left, sign, right):
+                break
+        question, language = self.question(left, sign, right)
         return Exchange(question, self.random.choice(content.outside(language).answers_sum), language)
+
+    def number(self) -> int:
+        """A small number as often as one of two digits, and as one of up to four."""
+        lowest, highest = self.random.choice(((0, SMALL), (SMALL + 1, 99), (100, 9999)))
+        return self.random.randint(lowest, highest)
 
     def question(self, left: int, sign: str, right: int) -> tuple[str, str]:
         """A question for a sum, and its language: around the sum as it is written, or around its two numbers."""
